@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,13 +121,9 @@ class Samples:
     @staticmethod
     def empty() -> Samples:
         """A batch of nothing."""
-        return Samples(
-            np.empty(0, np.int32),
-            *(np.empty(0, np.int64) for _ in range(3)),
-            np.empty(0, np.uint8),
-            np.empty(0, np.uint16),
-            np.empty(0, np.uint8),
-        )
+        whole = np.empty(0, np.int64)
+        small = np.empty(0, np.uint8)
+        return Samples(np.empty(0, np.int32), whole, whole, whole, small, np.empty(0, np.uint16), small)
 
 
 TCP_RESET = 0xFFFF  # `Samples.detail` of a TCP refusal
@@ -214,7 +210,8 @@ class Span:
     calendar: str = ""
 
 
-class Clear(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Clear:
     """When an alert ends: `count` good judgements in a row, or `x` of the last `y`."""
 
     count: int = 1
@@ -231,7 +228,7 @@ class Reaction:
     x: int = 0
     y: int = 0
     n: int = 0
-    clear: Clear = Clear()
+    clear: Clear = field(default_factory=Clear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +249,7 @@ class Objective:
     probe: str | None = None
     scope: str = "all"
     aggregate: str = "pooled"
-    reaction: Reaction = Reaction()
+    reaction: Reaction = field(default_factory=Reaction)
     no_data_after_ns: int | None = None
 
 
@@ -390,7 +387,7 @@ class Endpoint:
     address: str
     family: str = "any"  # any | ipv4 | ipv6
     probes: tuple[ProbeSpec, ...] = ()
-    uptime: UptimeRule = UptimeRule()
+    uptime: UptimeRule = field(default_factory=UptimeRule)
     objectives: tuple[Objective, ...] = ()
     active_from: datetime | None = None
     active_to: datetime | None = None
@@ -414,10 +411,10 @@ class Agreement:
     timezone: str = "UTC"
     term_from: date | None = None
     term_to: date | None = None
-    hours: Hours = Hours()
+    hours: Hours = field(default_factory=Hours)
     monthly_charge: Decimal | None = None
-    maintenance: Maintenance = Maintenance()
-    measurement: Measurement = Measurement()
+    maintenance: Maintenance = field(default_factory=Maintenance)
+    measurement: Measurement = field(default_factory=Measurement)
     credits: Credits | None = None
     depends_on: tuple[str, ...] = ()
     document: dict[str, Any] = field(default_factory=dict, hash=False, compare=True)
