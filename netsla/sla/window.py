@@ -1,0 +1,115 @@
+"""Windows: running sums of cells, slid by adding what comes and subtracting what expires.
+
+Rules: a rolling window of W seconds holds the last W / Δt closed cells *and* what has come in of the
+open ones, so it is always fresh and never shows less than W. A calendar window holds everything since
+its period began in the agreement's zone. A window covers some probes: probe (row) r sits at `place[r]`.
+Counts of a row's earlier life (`since_k`) are never mixed in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import IntArray, RowArray, Span
+from netsla.sla.histogram import BUCKETS
+from netsla.sla.tally import Spectrum
+
+
+class Window:
+    """One window over the probes that have it.
+
+    `matrix` (columns, places) counts everything, `down` the part of it that fell in down time (for scope
+    `available`); `histogram` is dense, (places, BUCKETS).
+    """
+
+    def __init__(self, span: Span, columns: int) -> None:
+        self.span = span
+        self.place: RowArray = np.full(0, -1, np.int32)
+        self.rows: RowArray = np.empty(0, np.int32)  # by place; -1: the place is free
+        self.since_k: IntArray = np.empty(0, np.int64)  # by place
+        self.until_k: IntArray = np.empty(0, np.int64)  # by place: end of the calendar period
+        self.matrix: IntArray = np.zeros((columns, 0), np.int64)
+        self.down: IntArray = np.zeros((columns, 0), np.int64)
+        self.histogram: npt.NDArray[np.uint32] = np.zeros((0, BUCKETS), np.uint32)
+        self.first_k = -1  # oldest closed cell inside (rolling windows)
+
+    def cover(self, rows: RowArray, fresh: RowArray, capacity: int, columns: int, k: int) -> None:
+        """Cover exactly these rows; those in `fresh` (or not covered before) begin at cell `k`."""
+        self.matrix = np.pad(self.matrix, ((0, columns - len(self.matrix)), (0, 0)))
+        self.down = np.pad(self.down, ((0, columns - len(self.down)), (0, 0)))
+        self.place = np.pad(self.place, (0, capacity - len(self.place)), constant_values=-1)
+        wanted = np.zeros(capacity, bool)
+        wanted[rows] = True
+        had = self.place >= 0
+        leaving = np.flatnonzero(had & ~wanted)
+        self.rows[self.place[leaving]] = -1
+        self.place[leaving] = -1
+        begin = np.zeros(capacity, bool)
+        begin[fresh] = True
+        begin |= ~had
+        coming = np.flatnonzero(wanted & ~had)
+        free = np.flatnonzero(self.rows < 0)
+        if len(coming) > len(free):
+            free = np.concatenate([free, self._extend(len(coming) - len(free))])
+        self.place[coming] = free[: len(coming)]
+        self.rows[free[: len(coming)]] = coming
+        self.restart(self.place[np.flatnonzero(wanted & begin)], k)
+
+    def _extend(self, more: int) -> IntArray:
+        old = len(self.rows)
+        self.rows = np.pad(self.rows, (0, more), constant_values=-1)
+        self.since_k, self.until_k = np.pad(self.since_k, (0, more)), np.pad(self.until_k, (0, more))
+        self.matrix, self.down = np.pad(self.matrix, ((0, 0), (0, more))), np.pad(self.down, ((0, 0), (0, more)))
+        self.histogram = np.pad(self.histogram, ((0, more), (0, 0)))
+        return np.arange(old, old + more)
+
+    def restart(self, places: npt.NDArray[np.integer[npt.NBitBase]], k: int) -> None:
+        """Empty these places: they count from cell `k` on."""
+        if len(places):
+            self.matrix[:, places] = self.down[:, places] = 0
+            self.histogram[places] = 0
+            self.since_k[places] = k
+            self.until_k[places] = np.iinfo(np.int64).max
+
+    @property
+    def member(self) -> RowArray:
+        """Places in use."""
+        return np.flatnonzero(self.rows >= 0).astype(np.int32)
+
+    def add(self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1) -> None:
+        """Add what was counted for cell `k` (or take it away again with `sign` -1)."""
+        places, rows = self._counting(k, matrix.shape[1])
+        part = matrix if self._is_whole(places, matrix) else matrix[:, rows]
+        if self._is_whole(places, self.matrix):
+            self.matrix[: len(part)] += sign * part if sign < 0 else part
+        else:
+            self.matrix[: len(part), places] += sign * part
+        self._spread(k, spectrum, sign)
+
+    def mark_down(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
+        """Say that cell `k` was down time for these rows."""
+        places = self.place[rows]
+        mine = (places >= 0) & (self.since_k[places] <= k)
+        self.down[: len(matrix), places[mine]] += sign * matrix[:, rows[mine]]
+
+    def _counting(self, k: int, rows: int) -> tuple[RowArray, RowArray]:
+        """Places, and their rows, that count cell `k`, which knew `rows` rows."""
+        places = np.flatnonzero((self.rows >= 0) & (self.since_k <= k) & (self.rows < rows)).astype(np.int32)
+        return places, self.rows[places]
+
+    def _is_whole(self, places: RowArray, matrix: IntArray) -> bool:
+        same = len(places) == matrix.shape[1] == len(self.rows)
+        return same and bool((self.rows == np.arange(len(self.rows))).all())
+
+    def _spread(self, k: int, spectrum: Spectrum, sign: int) -> None:
+        row, bucket = np.divmod(spectrum.keys, BUCKETS)
+        place = self.place[row]
+        mine = place >= 0
+        mine &= self.since_k[place] <= k
+        index = place[mine].astype(np.int64) * BUCKETS + bucket[mine]
+        flat = self.histogram.reshape(-1)
+        if sign > 0:
+            flat[index] += spectrum.counts[mine]
+        else:
+            flat[index] -= spectrum.counts[mine]
