@@ -81,10 +81,11 @@ class Window:
         """Add what was counted for cell `k` (or take it away again with `sign` -1)."""
         places, rows = self._counting(k, matrix.shape[1])
         part = matrix if self._is_whole(places, matrix) else matrix[:, rows]
-        if self._is_whole(places, self.matrix):
-            self.matrix[: len(part)] += sign * part if sign < 0 else part
+        here = slice(None) if len(places) == len(self.rows) else places
+        if sign > 0:
+            self.matrix[: len(part), here] += part
         else:
-            self.matrix[: len(part), places] += sign * part
+            self.matrix[: len(part), here] -= part
         self._spread(k, spectrum, sign)
 
     def mark_down(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:

@@ -1,0 +1,267 @@
+"""Objectives held against windows: exact verdicts for the whole fleet in a few array operations.
+
+Rules: verdicts compare integers (SLA section 2); floats are made for display only, after the verdict, and
+never contradict it. Objectives of one window and one way of judging form a `Bench`; its arrays are over
+its objectives, and `place` (objectives, probes) names the window's places that feed each, -1 padded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import ByteArray, IntArray, Metric, RowArray
+from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
+from netsla.sla.histogram import GREATEST, LEAST, quantiles
+from netsla.sla.tally import Column
+from netsla.sla.window import Window
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+MET, BREACHED, INSUFFICIENT, NO_DATA = range(4)  # as netsla.sla.snapshot.STANDINGS
+_Z2 = 1.959963984540054**2  # 95 %, two-sided
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Accounted time of one window, in seconds, by endpoint place (SLA R5)."""
+
+    up: IntArray
+    down: IntArray
+    unknown: IntArray
+    period: IntArray  # seconds of the whole window or calendar period
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Every objective's verdict, by objective number; see :class:`netsla.sla.snapshot.ObjectiveView`."""
+
+    standing: ByteArray
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    coverage: FloatArray
+    conclusive: BoolArray
+    budget: FloatArray
+
+    @staticmethod
+    def blank(numbers: int) -> Verdicts:
+        """No data anywhere."""
+        nothing = [np.full(numbers, np.nan) for _ in range(5)]
+        return Verdicts(
+            np.full(numbers, NO_DATA, np.uint8), *nothing[:4], np.zeros(numbers, bool), nothing[4]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Objectives judged alike, in one window."""
+
+    window: str
+    metric: Metric
+    statistic: str  # "mean", "percentile" or ""
+    number: IntArray
+    place: RowArray  # (objectives, probes) in the window; (objectives, 1) of endpoints for uptime
+    threshold: IntArray  # (objectives, probes): LE column of the counter; latency percentiles only
+    target: tuple[IntArray, IntArray]  # numerator, denominator; seconds as nanoseconds
+    share: tuple[IntArray, IntArray]  # of a percentile
+    available: BoolArray  # scope
+    infinite: BoolArray  # lost probes count as infinitely late
+    coverage: tuple[IntArray, IntArray]  # the least that a verdict needs
+    unknown: tuple[str, ...]  # uptime: exclude | up | down
+    percents: tuple[Fraction, ...]
+
+
+def wilson(hits: IntArray, total: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Bounds of the Wilson 95 % score interval of hits/total; NaN where total is 0 (Wilson 1927)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = hits / total
+        middle = share + _Z2 / (2 * total)
+        margin = np.sqrt(_Z2 * (share * (1 - share) / total + _Z2 / (4 * total.astype(float) ** 2)))
+        scale = 1 + _Z2 / total
+        low, high = (middle - margin) / scale, (middle + margin) / scale
+    return np.where(hits == 0, 0.0 * share, low), np.where(hits == total, 1.0 + 0 * share, high)
+
+
+def ratio(part: IntArray, whole: IntArray) -> FloatArray:
+    """part / whole, NaN where there is nothing."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+
+
+def arrange(fleet: Fleet, windows: dict[str, Window]) -> tuple[Bench, ...]:
+    """Group the fleet's objectives; call again whenever fleet or places changed."""
+    groups: dict[tuple[str, Metric, str], list[FleetObjective]] = {}
+    for one in fleet.objectives:
+        how = "mean" if one.objective.statistic == "mean" else "percentile"
+        kind = how if one.objective.metric is Metric.LATENCY else ""
+        if one.objective.metric is not Metric.TIME_TO_REPAIR:
+            groups.setdefault((one.objective.window.name, one.objective.metric, kind), []).append(one)
+    return tuple(_bench(fleet, windows, key, members) for key, members in groups.items())
+
+
+def _percent(one: FleetObjective) -> Fraction:
+    if one.objective.percent is not None:
+        return one.objective.percent
+    return LEAST if one.objective.statistic == "min" else GREATEST
+
+
+def _bench(
+    fleet: Fleet, windows: dict[str, Window], key: tuple[str, Metric, str], members: list[FleetObjective]
+) -> Bench:
+    name, metric, kind = key
+    width = max((len(one.rows) for one in members), default=1) or 1
+    place = np.full((len(members), width), -1, np.int32)
+    threshold = np.zeros((len(members), width), np.int64)
+    by_row = {probe.row: probe.thresholds_us for probe in fleet.probes}
+    for number, one in enumerate(members):
+        if metric is Metric.UPTIME:
+            place[number, 0] = one.endpoint.place
+            continue
+        place[number, : len(one.rows)] = windows[name].place[list(one.rows)]
+        if kind == "percentile":
+            limit = threshold_us(one.objective)
+            threshold[number, : len(one.rows)] = [Column.LE + by_row[row].index(limit or 0) for row in one.rows]
+    measurement = [one.endpoint.agreement.measurement for one in members]
+    return Bench(
+        name,
+        metric,
+        kind,
+        np.array([one.number for one in members]),
+        place,
+        threshold,
+        _columns([one.objective.target.value for one in members]),
+        _columns([_percent(one) for one in members]),
+        np.array([one.objective.scope == "available" for one in members]),
+        np.array([how.percentile_lost == "infinite" for how in measurement]),
+        _columns([how.min_coverage for how in measurement]),
+        tuple(how.unknown for how in measurement),
+        tuple(_percent(one) for one in members),
+    )
+
+
+def _columns(values: list[Fraction]) -> tuple[IntArray, IntArray]:
+    return np.array([v.numerator for v in values], np.int64), np.array([v.denominator for v in values], np.int64)
+
+
+def judge(bench: Bench, window: Window, time: Availability, out: Verdicts) -> None:
+    """Fill in the verdicts of one bench (but for percentile values: see :func:`read_percentiles`)."""
+    if bench.metric is Metric.UPTIME:
+        _judge_uptime(bench, time, out)
+        return
+    pool = _Pool(bench, window)
+    if bench.metric is Metric.PACKET_DELIVERY:
+        _judge_share(bench, pool, pool.get(Column.RECEIVED), pool.sent, bench.target, out)
+        out.value[bench.number] = ratio(pool.get(Column.RECEIVED), pool.sent)
+    elif bench.statistic == "percentile":
+        total = np.where(bench.infinite, pool.sent, pool.get(Column.RECEIVED))
+        _judge_share(bench, pool, pool.get_le(), total, bench.share, out)
+        out.low[bench.number] = out.high[bench.number] = np.nan  # they were of the share, not of the latency
+    elif bench.metric is Metric.LATENCY:
+        _judge_mean(bench, pool, pool.get(Column.RTT_SUM), pool.get(Column.RECEIVED), out)
+    else:
+        _judge_mean(bench, pool, pool.get(Column.JITTER_SUM), pool.get(Column.JITTER_PAIRS), out)
+
+
+class _Pool:
+    """Sums over the probes that feed each objective of a bench, in the objective's scope."""
+
+    def __init__(self, bench: Bench, window: Window) -> None:
+        self._bench, self._window = bench, window
+        self._any_available = bool(bench.available.any())
+        self.sent = self.get(Column.SENT)
+        self.unmeasured = self.get(Column.UNMEASURED)
+
+    def get(self, column: int) -> IntArray:
+        return self._sum(np.full(1, column))
+
+    def get_le(self) -> IntArray:
+        return self._sum(self._bench.threshold)
+
+    def _sum(self, column: IntArray) -> IntArray:
+        place = self._bench.place
+        values = self._window.matrix[column, place]
+        if self._any_available:
+            values = values - np.where(self._bench.available[:, None], self._window.down[column, place], 0)
+        return np.where(place >= 0, values, 0).sum(axis=1)
+
+
+def _settle(bench: Bench, met: BoolArray, hopeless: BoolArray, known: IntArray, all_: IntArray, out: Verdicts) -> None:
+    """SLA R6: too little coverage speaks for nobody, unless even the best case is a breach."""
+    num, den = bench.coverage
+    covered = known * den >= num * all_
+    standing = np.where(met, MET, BREACHED)
+    standing = np.where(covered | hopeless, standing, INSUFFICIENT)
+    out.standing[bench.number] = np.where(known > 0, standing, NO_DATA)
+    out.coverage[bench.number] = ratio(known, all_)
+
+
+def _judge_share(
+    bench: Bench, pool: _Pool, hits: IntArray, total: IntArray, goal: tuple[IntArray, IntArray], out: Verdicts
+) -> None:
+    """hits / total >= goal, in integers; the Wilson interval grades the evidence."""
+    num, den = goal
+    missing = pool.unmeasured
+    met = hits * den >= num * total
+    hopeless = (hits + missing) * den < num * (total + missing)
+    _settle(bench, met, hopeless, pool.sent, pool.sent + missing, out)
+    out.standing[bench.number[total == 0]] = NO_DATA
+    low, high = wilson(hits, total)
+    out.low[bench.number], out.high[bench.number] = low, high
+    out.conclusive[bench.number] = (low >= num / den) | (high < num / den)
+    out.budget[bench.number] = _budget(total - hits, total, num, den)
+
+
+def _budget(bad: IntArray, total: IntArray, num: IntArray, den: IntArray) -> FloatArray:
+    allowed = total * (den - num) / den
+    return 1 - np.divide(bad, allowed, out=np.full(len(bad), np.nan), where=allowed > 0)
+
+
+def _judge_mean(bench: Bench, pool: _Pool, sum_us: IntArray, count: IntArray, out: Verdicts) -> None:
+    """sum / count <= target, both in microseconds."""
+    num, den = bench.target  # nanoseconds
+    met = sum_us * 1000 * den <= num * count
+    _settle(bench, met, np.zeros(len(met), bool), pool.sent, pool.sent + pool.unmeasured, out)
+    out.standing[bench.number[count == 0]] = NO_DATA
+    out.value[bench.number] = ratio(sum_us, count) / 1e6
+    out.conclusive[bench.number] = (pool.unmeasured == 0) & (count > 0)
+
+
+def _judge_uptime(bench: Bench, time: Availability, out: Verdicts) -> None:
+    at = bench.place[:, 0]
+    up, down, unknown = time.up[at], time.down[at], time.unknown[at]
+    everything = up + down + unknown
+    num, den = bench.target
+    as_up = np.array([how == "up" for how in bench.unknown])
+    as_down = np.array([how == "down" for how in bench.unknown])
+    good = up + np.where(as_up, unknown, 0)
+    total = good + down + np.where(as_down, unknown, 0)
+    met = good * den >= num * total
+    hopeless = (up + unknown) * den < num * everything
+    _settle(bench, met, hopeless, up + down, everything, out)
+    number, goal = bench.number, num / den
+    out.value[number] = np.where(up + down > 0, ratio(good, total), np.nan)
+    out.low[number], out.high[number] = ratio(up, everything), ratio(up + unknown, everything)
+    out.conclusive[number] = (up * den >= num * everything) | hopeless
+    out.budget[number] = _budget(down, np.maximum(time.period[at], everything), num, den)
+    out.conclusive[number] &= ~np.isnan(goal)
+
+
+def read_percentiles(bench: Bench, window: Window, out: Verdicts) -> None:
+    """Percentile values from the histogram, for display; held on the verdict's side of the target."""
+    if bench.statistic != "percentile":
+        return
+    target = bench.target[0] / bench.target[1] / 1e9
+    for share in set(bench.percents):
+        chosen = np.flatnonzero(np.array([one == share for one in bench.percents]))
+        counts = window.histogram[bench.place[chosen, 0]].copy()
+        for probe in range(1, bench.place.shape[1]):
+            place = bench.place[chosen, probe]
+            counts[place >= 0] += window.histogram[place[place >= 0]]
+        out.value[bench.number[chosen]] = quantiles(counts, (share,))[0]
+    value, standing = out.value[bench.number], out.standing[bench.number]
+    value = np.where(standing == MET, np.minimum(value, target), value)
+    out.value[bench.number] = np.where(standing == BREACHED, np.maximum(value, np.nextafter(target, np.inf)), value)
