@@ -1,0 +1,216 @@
+"""Snapshot -> Prometheus text format 0.0.4, for whole fleets: 50 lines a probe, rendered by numpy.
+
+Rules: pure. The lines of a Roll are laid out once, as bytes: `name{labels}`, blanks, a slot of 16
+characters, newline; every slot begins at a multiple of eight. Filling a page then only stores words
+(:mod:`netsla.wire.digits`) into slots. The text format allows blanks between tokens, empty lines (they
+align the blocks) and comments: a line whose value does not exist is turned into a comment by its
+first character, and says `absent`. Families, names and labels: docs of the metrics, `families.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsla.model import IntArray, Reason, RowArray
+from netsla.sla.snapshot import FloatArray, Roll, Snapshot, WindowView
+from netsla.wire import digits
+from netsla.wire.families import COMPAT, OBJECTIVE, PROBE, WINDOW, Family, Series, labels
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_TAIL = digits.SLOT + 1  # slot and newline
+_COMMENT = ord("#")
+_ABSENT = (digits.word(""), digits.word("absent"))
+
+Values = Callable[[Snapshot], IntArray | FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Lines of equal meaning: where each begins (byte), where its slot is (word), and its values."""
+
+    starts: IntArray
+    words: IntArray
+    values: Values
+    initial: int  # the first character of the metric's name
+
+
+class Exposition:
+    """The page of one Roll: laid out at once, filled as often as asked.
+
+    One renderer at a time: `write` is not thread-safe.
+    """
+
+    def __init__(self, snapshot: Snapshot, compat: Sequence[str] = ()) -> None:
+        """Lay out every line; about 1 µs a line. `compat` names families of :data:`COMPAT`."""
+        self._roll = snapshot.roll
+        self._windows = tuple((view.name, view.member) for view in snapshot.windows)
+        layout = _Layout()
+        for family in _families(snapshot, compat):
+            layout.add(family)
+        self._columns = layout.columns
+        self._latest = layout.text
+        self._given = False
+        for column in layout.constants:
+            _fill(self._latest, column, snapshot)
+
+    def fits(self, snapshot: Snapshot) -> bool:
+        """Whether this layout speaks of the same probes, objectives and windows."""
+        return (
+            self._roll is snapshot.roll
+            and len(self._windows) == len(snapshot.windows)
+            and all(
+                name == view.name and (member is view.member or np.array_equal(member, view.member))
+                for (name, member), view in zip(self._windows, snapshot.windows, strict=True)
+            )
+        )
+
+    def write(self, snapshot: Snapshot, page: bytearray | None = None) -> bytearray:
+        """The text of all per-probe and per-objective families, without the unmeasured reasons.
+
+        `page` is an earlier page of this Exposition that nobody reads any more: it is written over.
+        Without one, a page that was given out before is never touched.
+        """
+        if page is None:
+            page = bytearray(self._latest) if self._given else self._latest
+        self._given = True
+        for column in self._columns:
+            _fill(page, column, snapshot)
+        self._latest = page
+        return page
+
+
+def render(snapshot: Snapshot, compat: Sequence[str] = ()) -> bytes:
+    """The whole text of a Snapshot, laid out anew: for tests and single use."""
+    return bytes(Exposition(snapshot, compat).write(snapshot)) + unmeasured(snapshot)
+
+
+def unmeasured(snapshot: Snapshot) -> bytes:
+    """`netsla_probe_unmeasured_total`: a line only for what happened."""
+    name = "netsla_probe_unmeasured_total"
+    header = _header(name, "counter", "Probes that were neither sent nor lost, by the reason on our own side.")
+    lines = [header.decode()]
+    by = snapshot.unmeasured_by
+    reasons, rows = np.nonzero(by)
+    roll = snapshot.roll
+    names = [reason.label for reason in Reason]
+    for reason, row, count in zip(reasons.tolist(), rows.tolist(), by[reasons, rows].tolist(), strict=True):
+        who = labels(agreement=roll.agreement[row], endpoint=roll.endpoint[row], probe=roll.probe[row])
+        lines.append(f'{name}{{{who},reason="{names[reason]}"}} {count}\n')
+    return "".join(lines).encode()
+
+
+class _Layout:
+    """Grows the text block by block, and remembers where the slots are."""
+
+    def __init__(self) -> None:
+        self.text = bytearray()
+        self.columns: list[_Column] = []
+        self.constants: list[_Column] = []
+
+    def add(self, block: _Block) -> None:
+        """One family: header, then the lines of each series."""
+        self.text += _header(block.family.name, block.family.type, block.family.help)
+        self.text += b"\n" * ((1 - len(self.text)) % digits.WORD)  # every record begins one past a multiple of eight
+        for series, heads, values in block.lines:
+            column = self._append([f"{series.name}{{{head}}} ".encode() for head in heads], values)
+            (self.constants if series.constant else self.columns).append(column)
+
+    def _append(self, heads: list[bytes], values: Values) -> _Column:
+        lengths = np.fromiter(map(len, heads), np.int64, len(heads))
+        room = lengths + (-lengths - _TAIL) % digits.WORD  # of the head, so that records are multiples of eight
+        ends = len(self.text) + np.cumsum(room + _TAIL)
+        blanks = b" " * digits.SLOT + b"\n"
+        self.text += b"".join([head.ljust(width) + blanks for head, width in zip(heads, room.tolist(), strict=True)])
+        initial = heads[0][0] if heads else _COMMENT
+        return _Column(ends - _TAIL - room, (ends - _TAIL) // digits.WORD, values, initial)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A family with the lines it has for a Roll: (series, label text of each line, values)."""
+
+    family: Family
+    lines: list[tuple[Series, list[str], Values]]
+
+
+def _families(snapshot: Snapshot, compat: Sequence[str]) -> list[_Block]:
+    roll = snapshot.roll
+    who = [
+        labels(agreement=a, endpoint=e, probe=p)
+        for a, e, p in zip(roll.agreement, roll.endpoint, roll.probe, strict=True)
+    ]
+    promise = [
+        labels(agreement=a, endpoint=e, objective=o.id)
+        for a, e, o in zip(roll.objective_agreement, roll.objective_endpoint, roll.objective, strict=True)
+    ]
+    every = np.arange(len(who), dtype=np.int32)
+    blocks = [_probe_block(family, roll, who, every) for family in PROBE]
+    blocks += [_window_block(family, snapshot.windows, who) for family in WINDOW]
+    blocks += [_objective_block(family, roll, promise) for family in OBJECTIVE]
+    for other in compat:
+        foreign = COMPAT[other]
+        rows = np.asarray([at for at, kind in enumerate(roll.type) if kind in foreign.types], np.int32)
+        blocks += [_probe_block(family, roll, who, rows) for family in foreign.families]
+    return blocks
+
+
+def _probe_block(family: Family, roll: Roll, who: list[str], rows: RowArray) -> _Block:
+    lines: list[tuple[Series, list[str], Values]] = []
+    chosen = rows.tolist()
+    whole = len(chosen) == len(who)
+    for series in family.series:
+        heads = [who[at] + series.further(roll, at) for at in chosen] if series.further else [who[at] for at in chosen]
+        values = series.values
+        lines.append((series, heads, values if whole else _taking(values, rows)))
+    return _Block(family, lines)
+
+
+def _window_block(family: Family, windows: Sequence[WindowView], who: list[str]) -> _Block:
+    lines: list[tuple[Series, list[str], Values]] = []
+    for index, view in enumerate(windows):
+        window = labels(window=view.name)
+        for series in family.series:
+            heads = [f"{who[at]},{window}{series.suffix}" for at in view.member.tolist()]
+            lines.append((series, heads, _of_window(series.values, index)))
+    return _Block(family, lines)
+
+
+def _objective_block(family: Family, roll: Roll, promise: list[str]) -> _Block:
+    lines: list[tuple[Series, list[str], Values]] = []
+    for series in family.series:
+        further = series.further
+        heads = [head + further(roll, at) for at, head in enumerate(promise)] if further else promise
+        lines.append((series, heads, series.values))
+    return _Block(family, lines)
+
+
+def _taking(values: Values, rows: RowArray) -> Values:
+    return lambda snapshot: values(snapshot)[rows]
+
+
+def _of_window(values: Callable[[WindowView], IntArray | FloatArray], index: int) -> Values:
+    return lambda snapshot: values(snapshot.windows[index])
+
+
+def _header(name: str, kind: str, text: str) -> bytes:
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
+
+
+def _fill(page: bytearray, column: _Column, snapshot: Snapshot) -> None:
+    """Store a column's figures in its slots; a NaN makes its line a comment."""
+    values = column.values(snapshot)
+    octets = np.frombuffer(page, np.uint8)
+    words = np.frombuffer(page, np.uint64, len(page) // digits.WORD)
+    if values.dtype.kind == "f":
+        first, last = digits.decimals(values.astype(np.float64, copy=False))
+        absent = np.isnan(values)
+        octets[column.starts] = np.where(absent, _COMMENT, column.initial)
+        if absent.any():
+            first[absent], last[absent] = _ABSENT
+    else:
+        first, last = digits.integers(values.astype(np.int64, copy=False))
+    words[column.words] = first
+    words[column.words + 1] = last

@@ -1,0 +1,242 @@
+"""Snapshot -> status JSON, schema `netsla.status/1`: what `netsla status` and `/api/v1/status` give.
+
+Rules: pure. Columns become lists at once and are walked together: no element access into arrays.
+A value that does not exist is null, never 0 or 100 %. Field names are promises (SemVer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from netsla.model import SECOND, IntArray
+from netsla.sla.snapshot import NEVER, STANDINGS, AgentView, FloatArray, ObjectiveView, Roll, Snapshot, WindowView
+from netsla.wire import words
+
+SCHEMA = "netsla.status/1"
+PROBE_STANDINGS = {1: "good", 0: "bad", -1: "unknown"}
+
+Json = dict[str, Any]
+Chosen = IntArray | slice  # positions in the Roll; the whole is a slice
+_WHOLE = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What of the fleet to show; nothing named shows all. `breached`: endpoints with a breached objective."""
+
+    agreement: str | None = None
+    endpoint: str | None = None
+    breached: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self.agreement is None and self.endpoint is None and not self.breached
+
+
+def render(snapshot: Snapshot, only: Only = Only()) -> bytes:
+    """The document as bytes."""
+    return orjson.dumps(document(snapshot, only))
+
+
+def document(snapshot: Snapshot, only: Only = Only()) -> Json:
+    """The document as plain values; NaN where the JSON has null."""
+    probes, objectives = _chosen(snapshot, only)
+    return {
+        "schema": SCHEMA,
+        "agent": agent(snapshot.agent, len(snapshot.roll.agreement)),
+        "probes": _probes(snapshot, probes),
+        "objectives": _objectives(snapshot.roll, snapshot.objectives, objectives),
+    }
+
+
+def agent(view: AgentView, probes: int) -> Json:
+    """The agent's own part."""
+    return {
+        "name": view.name,
+        "version": view.version,
+        "started": _instants(np.asarray([view.started_ns]))[0],
+        "config_digest": view.config_digest,
+        "probes": probes,
+        "healthy": not view.problems,
+        "problems": list(view.problems),
+    }
+
+
+def _chosen(snapshot: Snapshot, only: Only) -> tuple[Chosen, Chosen]:
+    """Positions of the probes and of the objectives to show."""
+    if only.everything:
+        return _WHOLE, _WHOLE
+    roll = snapshot.roll
+    standing = snapshot.objectives.standing == STANDINGS.index("breached")
+    owners = list(zip(roll.objective_agreement, roll.objective_endpoint, strict=True))
+    breached = {owner for owner, bad in zip(owners, standing.tolist(), strict=True) if bad} if only.breached else set()
+
+    def wanted(owner: tuple[str, str]) -> bool:
+        return (
+            only.agreement in (None, owner[0])
+            and only.endpoint in (None, owner[1])
+            and (not only.breached or owner in breached)
+        )
+
+    probes = [at for at, owner in enumerate(zip(roll.agreement, roll.endpoint, strict=True)) if wanted(owner)]
+    objectives = [at for at, owner in enumerate(owners) if wanted(owner) and (not only.breached or standing[at])]
+    return np.asarray(probes, np.int64), np.asarray(objectives, np.int64)
+
+
+def _probes(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
+    roll = snapshot.roll
+    addresses = _names(roll.address, chosen)
+    return [
+        {
+            "agreement": agreement,
+            "endpoint": endpoint,
+            "probe": probe,
+            "type": kind,
+            "address": address,
+            "standing": PROBE_STANDINGS[standing],
+            "totals": totals,
+            "last": last,
+            "windows": windows,
+        }
+        for agreement, endpoint, probe, kind, address, standing, totals, last, windows in zip(
+            _names(roll.agreement, chosen),
+            _names(roll.endpoint, chosen),
+            _names(roll.probe, chosen),
+            _names(roll.type, chosen),
+            addresses,
+            snapshot.standing[chosen].tolist(),
+            _totals(snapshot, chosen),
+            _lasts(snapshot, chosen, addresses),
+            _windows(snapshot, chosen),
+            strict=True,
+        )
+    ]
+
+
+def _totals(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
+    columns = (
+        snapshot.sent,
+        snapshot.received,
+        snapshot.sent - snapshot.received,
+        snapshot.unmeasured,
+        snapshot.late,
+        snapshot.duplicate,
+    )
+    return [
+        {
+            "sent": sent,
+            "received": received,
+            "lost": lost,
+            "unmeasured": unmeasured,
+            "late": late,
+            "duplicate": duplicate,
+        }
+        for sent, received, lost, unmeasured, late, duplicate in zip(*_lists(columns, chosen), strict=True)
+    ]
+
+
+def _lasts(snapshot: Snapshot, chosen: Chosen, addresses: Sequence[str]) -> list[Json]:
+    """The last decided probe of each; all null before the first."""
+    outcome = snapshot.last_outcome[chosen].tolist()
+    detail = snapshot.last_detail[chosen].tolist()
+    instants = _instants(snapshot.last_at_ns[chosen])
+    rtts = snapshot.last_rtt_ns[chosen]
+    seconds = np.where(rtts >= 0, rtts / SECOND, np.nan).tolist()
+    return [
+        _last(*each) if each[1] != NEVER else {"at": None, "outcome": None, "rtt_seconds": None}
+        for each in zip(instants, outcome, seconds, detail, addresses, strict=True)
+    ]
+
+
+def _last(instant: str, outcome: int, seconds: float, detail: int, address: str) -> Json:
+    last: Json = {"at": instant, "outcome": words.outcome_name(outcome), "rtt_seconds": seconds}
+    why = words.detail(outcome, detail, address)
+    return last if why is None else last | {"detail": why}
+
+
+def _windows(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
+    """For each chosen probe its windows by name."""
+    every: list[Json] = [{} for _ in snapshot.roll.agreement]
+    wanted = np.zeros(len(every), np.bool_)
+    wanted[chosen] = True
+    for view in snapshot.windows:
+        mine = np.flatnonzero(wanted[view.member])
+        for at, figures in zip(view.member[mine].tolist(), _window(view, mine), strict=True):
+            every[at][view.name] = figures
+    return every if isinstance(chosen, slice) else [every[at] for at in chosen.tolist()]
+
+
+def _window(view: WindowView, chosen: Chosen) -> list[Json]:
+    counts = (view.sent, view.received, view.sent - view.received, view.unmeasured, view.delivery, view.coverage)
+    times = (view.mean, view.min, view.p50, view.p95, view.p99, view.max, view.jitter)
+    return [
+        {
+            "sent": sent,
+            "received": received,
+            "lost": lost,
+            "unmeasured": unmeasured,
+            "packet_delivery_ratio": delivery,
+            "coverage_ratio": coverage,
+            "latency_seconds": {"mean": mean, "min": least, "p50": p50, "p95": p95, "p99": p99, "max": most},
+            "jitter_seconds": jitter,
+        }
+        for sent, received, lost, unmeasured, delivery, coverage, mean, least, p50, p95, p99, most, jitter in zip(
+            *_lists(counts + times, chosen), strict=True
+        )
+    ]
+
+
+def _objectives(roll: Roll, view: ObjectiveView, chosen: Chosen) -> list[Json]:
+    figures = (view.value, view.low, view.high, view.coverage)
+    return [
+        {
+            "agreement": agreement,
+            "endpoint": endpoint,
+            "objective": objective.id,
+            "metric": objective.metric,
+            "window": objective.window.name,
+            "target": objective.target.text,
+            "standing": STANDINGS[standing],
+            "value": value,
+            "low": low,
+            "high": high,
+            "coverage_ratio": coverage,
+            "evidence": _evidence(STANDINGS[standing], conclusive=conclusive),
+            "severity": objective.severity,
+            "breach": {"since": instant} if since >= 0 else None,
+        }
+        for agreement, endpoint, objective, (standing, conclusive, since), instant, (value, low, high, coverage) in zip(
+            _names(roll.objective_agreement, chosen),
+            _names(roll.objective_endpoint, chosen),
+            _names(roll.objective, chosen),
+            zip(*_lists((view.standing, view.conclusive, view.breach_since_ns), chosen), strict=True),
+            _instants(view.breach_since_ns[chosen]),
+            zip(*_lists(figures, chosen), strict=True),
+            strict=True,
+        )
+    ]
+
+
+def _evidence(standing: str, *, conclusive: bool) -> str | None:
+    if standing == "no_data":
+        return None
+    return "conclusive" if conclusive else "inconclusive"
+
+
+def _lists(columns: Sequence[IntArray | FloatArray | np.ndarray[Any, Any]], chosen: Chosen) -> list[list[Any]]:
+    return [column[chosen].tolist() for column in columns]
+
+
+def _names(names: Sequence[Any], chosen: Chosen) -> Sequence[Any]:
+    return names if isinstance(chosen, slice) else [names[at] for at in chosen.tolist()]
+
+
+def _instants(ns: IntArray) -> list[str]:
+    """UTC nanoseconds as ISO 8601 with milliseconds; of what never was, some text nobody shows."""
+    return [f"{text}Z" for text in np.datetime_as_string(ns.astype("datetime64[ns]"), unit="ms").tolist()]
