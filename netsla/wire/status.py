@@ -1,12 +1,14 @@
 """Snapshot -> status JSON, schema `netsla.status/1`: what `netsla status` and `/api/v1/status` give.
 
 Rules: pure. Columns become lists at once and are walked together: no element access into arrays.
+A fleet is rendered `CHUNK` entries at a time, so that memory stays small and no single call holds
+the interpreter for more than some milliseconds: other threads are measuring.
 A value that does not exist is null, never 0 or 100 %. Field names are promises (SemVer).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +23,7 @@ SCHEMA = "netsla.status/1"
 PROBE_STANDINGS = {1: "good", 0: "bad", -1: "unknown"}
 
 Json = dict[str, Any]
-Chosen = IntArray | slice  # positions in the Roll; the whole is a slice
-_WHOLE = slice(None)
+CHUNK = 500  # entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,34 @@ class Only:
 
 def render(snapshot: Snapshot, only: Only = Only()) -> bytes:
     """The document as bytes."""
-    return orjson.dumps(document(snapshot, only))
+    return b"".join(pieces(snapshot, only))
+
+
+def pieces(snapshot: Snapshot, only: Only = Only()) -> list[bytes]:
+    """The document as bytes, in parts that make it up in order."""
+    probes, objectives = _chosen(snapshot, only)
+    head = {"schema": SCHEMA, "agent": agent(snapshot.agent, len(snapshot.roll.agreement))}
+    return [
+        orjson.dumps(head)[:-1],
+        b',"probes":[',
+        *_parts(lambda chosen: _probes(snapshot, chosen), probes),
+        b'],"objectives":[',
+        *_parts(lambda chosen: _objectives(snapshot.roll, snapshot.objectives, chosen), objectives),
+        b"]}",
+    ]
 
 
 def document(snapshot: Snapshot, only: Only = Only()) -> Json:
-    """The document as plain values; NaN where the JSON has null."""
-    probes, objectives = _chosen(snapshot, only)
-    return {
-        "schema": SCHEMA,
-        "agent": agent(snapshot.agent, len(snapshot.roll.agreement)),
-        "probes": _probes(snapshot, probes),
-        "objectives": _objectives(snapshot.roll, snapshot.objectives, objectives),
-    }
+    """The document as plain values."""
+    value: Json = orjson.loads(render(snapshot, only))
+    return value
+
+
+def _parts(entries: Callable[[IntArray], list[Json]], chosen: IntArray) -> Iterator[bytes]:
+    """The inside of a JSON array, a chunk at a time."""
+    for start in range(0, len(chosen), CHUNK):
+        inside = orjson.dumps(entries(chosen[start : start + CHUNK]))[1:-1]
+        yield b"," + inside if start else inside
 
 
 def agent(view: AgentView, probes: int) -> Json:
@@ -68,11 +85,11 @@ def agent(view: AgentView, probes: int) -> Json:
     }
 
 
-def _chosen(snapshot: Snapshot, only: Only) -> tuple[Chosen, Chosen]:
+def _chosen(snapshot: Snapshot, only: Only) -> tuple[IntArray, IntArray]:
     """Positions of the probes and of the objectives to show."""
-    if only.everything:
-        return _WHOLE, _WHOLE
     roll = snapshot.roll
+    if only.everything:
+        return np.arange(len(roll.agreement)), np.arange(len(roll.objective))
     standing = snapshot.objectives.standing == STANDINGS.index("breached")
     owners = list(zip(roll.objective_agreement, roll.objective_endpoint, strict=True))
     breached = {owner for owner, bad in zip(owners, standing.tolist(), strict=True) if bad} if only.breached else set()
@@ -89,7 +106,7 @@ def _chosen(snapshot: Snapshot, only: Only) -> tuple[Chosen, Chosen]:
     return np.asarray(probes, np.int64), np.asarray(objectives, np.int64)
 
 
-def _probes(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
+def _probes(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
     roll = snapshot.roll
     addresses = _names(roll.address, chosen)
     return [
@@ -119,7 +136,7 @@ def _probes(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
     ]
 
 
-def _totals(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
+def _totals(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
     columns = (
         snapshot.sent,
         snapshot.received,
@@ -141,7 +158,7 @@ def _totals(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
     ]
 
 
-def _lasts(snapshot: Snapshot, chosen: Chosen, addresses: Sequence[str]) -> list[Json]:
+def _lasts(snapshot: Snapshot, chosen: IntArray, addresses: Sequence[str]) -> list[Json]:
     """The last decided probe of each; all null before the first."""
     outcome = snapshot.last_outcome[chosen].tolist()
     detail = snapshot.last_detail[chosen].tolist()
@@ -160,19 +177,19 @@ def _last(instant: str, outcome: int, seconds: float, detail: int, address: str)
     return last if why is None else last | {"detail": why}
 
 
-def _windows(snapshot: Snapshot, chosen: Chosen) -> list[Json]:
+def _windows(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
     """For each chosen probe its windows by name."""
-    every: list[Json] = [{} for _ in snapshot.roll.agreement]
-    wanted = np.zeros(len(every), np.bool_)
-    wanted[chosen] = True
+    every: list[Json] = [{} for _ in range(len(chosen))]
+    place = np.full(len(snapshot.roll.agreement), -1)
+    place[chosen] = np.arange(len(chosen))
     for view in snapshot.windows:
-        mine = np.flatnonzero(wanted[view.member])
-        for at, figures in zip(view.member[mine].tolist(), _window(view, mine), strict=True):
+        mine = np.flatnonzero(place[view.member] >= 0)
+        for at, figures in zip(place[view.member[mine]].tolist(), _window(view, mine), strict=True):
             every[at][view.name] = figures
-    return every if isinstance(chosen, slice) else [every[at] for at in chosen.tolist()]
+    return every
 
 
-def _window(view: WindowView, chosen: Chosen) -> list[Json]:
+def _window(view: WindowView, chosen: IntArray) -> list[Json]:
     counts = (view.sent, view.received, view.sent - view.received, view.unmeasured, view.delivery, view.coverage)
     times = (view.mean, view.min, view.p50, view.p95, view.p99, view.max, view.jitter)
     return [
@@ -192,7 +209,7 @@ def _window(view: WindowView, chosen: Chosen) -> list[Json]:
     ]
 
 
-def _objectives(roll: Roll, view: ObjectiveView, chosen: Chosen) -> list[Json]:
+def _objectives(roll: Roll, view: ObjectiveView, chosen: IntArray) -> list[Json]:
     figures = (view.value, view.low, view.high, view.coverage)
     return [
         {
@@ -229,12 +246,12 @@ def _evidence(standing: str, *, conclusive: bool) -> str | None:
     return "conclusive" if conclusive else "inconclusive"
 
 
-def _lists(columns: Sequence[IntArray | FloatArray | np.ndarray[Any, Any]], chosen: Chosen) -> list[list[Any]]:
+def _lists(columns: Sequence[IntArray | FloatArray | np.ndarray[Any, Any]], chosen: IntArray) -> list[list[Any]]:
     return [column[chosen].tolist() for column in columns]
 
 
-def _names(names: Sequence[Any], chosen: Chosen) -> Sequence[Any]:
-    return names if isinstance(chosen, slice) else [names[at] for at in chosen.tolist()]
+def _names(names: Sequence[Any], chosen: IntArray) -> Sequence[Any]:
+    return [names[at] for at in chosen.tolist()]
 
 
 def _instants(ns: IntArray) -> list[str]:

@@ -1,0 +1,68 @@
+"""The agent's own metrics, by prometheus_client in a registry of their own.
+
+Rules: a scrape reads the newest AgentView that was shown; other parts (outbox, broker) register their
+own collectors with the same registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from netsla.sla.snapshot import AgentView
+
+
+class OwnMetrics(Collector):
+    """Families of the agent itself, from `AgentView`; `bounds` are those of its lateness counts, in seconds."""
+
+    def __init__(self, registry: CollectorRegistry, bounds: Sequence[float] = ()) -> None:
+        self._bounds = bounds
+        self._view: AgentView | None = None
+        self._registry = registry
+        registry.register(self)
+        ProcessCollector(registry=registry)
+
+    def text(self, view: AgentView) -> bytes:
+        """Everything in the registry, with `view` for the agent."""
+        self._view = view
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Metric]:
+        """Called by the registry; nothing before the first view."""
+        return iter(()) if self._view is None else self._families(self._view)
+
+    def _families(self, view: AgentView) -> Iterator[Metric]:
+        build = GaugeMetricFamily("netsla_build_info", "The running version; always 1.", labels=("version", "agent"))
+        build.add_metric((view.version, view.name), 1)
+        yield build
+        yield GaugeMetricFamily(
+            "netsla_start_time_seconds", "When the agent started (Unix time).", view.started_ns / 1e9
+        )
+        yield GaugeMetricFamily(
+            "netsla_config_last_reload_successful",
+            "1 unless the last reload was refused.",
+            float(view.reload_ok),
+        )
+        yield GaugeMetricFamily("netsla_problems", "Standing problems of the agent.", len(view.problems))
+        yield CounterMetricFamily(
+            "netsla_receive_drops",
+            "Packets that our own receive buffers dropped.",
+            view.receive_drops,
+        )
+        yield CounterMetricFamily("netsla_clock_steps", "Steps of the wall clock that were noticed.", view.clock_steps)
+        if view.lateness_counts and len(view.lateness_counts) == len(self._bounds) + 1:
+            yield self._lateness(view)
+
+    def _lateness(self, view: AgentView) -> Metric:
+        family = HistogramMetricFamily(
+            "netsla_schedule_lateness_seconds", "True send time minus its place in the timetable."
+        )
+        edges = [*map(str, self._bounds), "+Inf"]
+        family.add_metric(
+            (), list(zip(edges, accumulate(view.lateness_counts), strict=True)), view.lateness_sum_seconds
+        )
+        return family

@@ -1,0 +1,205 @@
+"""The web server: metrics, status API and page, in the agent's own loop.
+
+Rules: read only; GET and HEAD. Whatever takes time is rendered in one worker thread and streamed
+(`scrape`, `stream`), whoever is slow is bounded (`gate`), whoever must log in does (`access`, `login`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from netsla.errors import HostError
+from netsla.model import WebSettings
+from netsla.sla.snapshot import Snapshot
+from netsla.web import access, page
+from netsla.web.gate import SWEEP_SECONDS, Gate
+from netsla.web.login import Login
+from netsla.web.own import OwnMetrics
+from netsla.web.scrape import Scrapes
+from netsla.web.source import SnapshotSource
+from netsla.web.stream import stream
+from netsla.wire.exposition import CONTENT_TYPE
+from netsla.wire.status import Only, pieces
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+TLS_HANDSHAKE_SECONDS = 10.0
+SHUTDOWN_SECONDS = 1.0  # for answers under way when the agent ends
+_STATIC = Path(__file__).parent / "static"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class WebServer:
+    """Listens as `WebSettings` says, tells what the source shows."""
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        source: SnapshotSource,
+        *,
+        lateness_bounds: Sequence[float] = (),
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        """`lateness_bounds` are those of `AgentView.lateness_counts`, in seconds."""
+        self.registry = registry or CollectorRegistry()
+        self._settings = settings
+        self._source = source
+        self._worker = ThreadPoolExecutor(1, "netsla-web")
+        self._scrapes = Scrapes(OwnMetrics(self.registry, lateness_bounds), self._worker, settings.compat)
+        self._access = access.Access()
+        self._login = Login({})
+        self._runner: web.AppRunner | None = None
+        self._servers: list[asyncio.Server] = []
+        self._sweeping: asyncio.Task[None] | None = None
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it really listens, once started (a port 0 has become a real one)."""
+        names = [sock.getsockname() for server in self._servers for sock in server.sockets]
+        return [(name[0], name[1]) for name in names]
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return "https" if self._access.tls else "http"
+
+    async def start(self) -> None:
+        """Listen everywhere. :class:`ConfigError` for the web-config file, :class:`HostError` for a port."""
+        if self._settings.config_file is not None:
+            self._access = access.load(self._settings.config_file)
+        self._login = Login(self._access.users)
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=SHUTDOWN_SECONDS
+        )
+        await self._runner.setup()
+        assert self._runner.server is not None
+        self._gate = Gate(self._runner.server)
+        try:
+            for host, port in self._settings.listen:
+                self._servers.append(await self._listen(host, port))
+        except HostError:
+            await self.close()
+            raise
+        self._sweeping = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        """Stop listening, give answers under way a moment, and end."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._login.close()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        tls: dict[str, Any] = {}
+        if self._access.tls is not None:
+            tls = {"ssl": self._access.tls, "ssl_handshake_timeout": TLS_HANDSHAKE_SECONDS}
+        try:
+            return await loop.create_server(self._gate, host or None, port, backlog=128, **tls)
+        except (OSError, socket.gaierror) as error:
+            raise _refused(host, port, error) from error
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._gate.sweep()
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[self._around])
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/api/v1/status", self._status)
+        app.router.add_get("/-/healthy", self._healthy)
+        app.router.add_get("/-/ready", self._ready)
+        app.router.add_get("/", self._overview)
+        app.router.add_get("/agreements/{agreement}", self._agreement)
+        app.router.add_static("/static", _STATIC)
+        app.on_response_prepare.append(self._protect)
+        return app
+
+    @web.middleware
+    async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def admitted(request: web.Request) -> web.StreamResponse:
+            await self._login.check(request)
+            return await handler(request)
+
+        return await self._gate.answering(request, admitted)
+
+    async def _protect(self, request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in (SECURITY_HEADERS | dict(self._access.headers)).items():
+            response.headers.setdefault(name, value)
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        snapshot = await self._source.snapshot()
+        async with self._scrapes.page(snapshot) as text:
+            return await stream(request, CONTENT_TYPE, text.pieces)
+
+    async def _status(self, request: web.Request) -> web.StreamResponse:
+        query = request.query
+        only = Only(query.get("agreement"), query.get("endpoint"), breached=query.get("breached") in {"1", "true"})
+        body = await self._rendered(pieces, await self._source.snapshot(), only)
+        return await stream(request, "application/json; charset=utf-8", body)
+
+    async def _overview(self, request: web.Request) -> web.StreamResponse:
+        text = await self._rendered(page.overview, await self._source.snapshot(), _number(request))
+        return await stream(request, "text/html; charset=utf-8", [text.encode()])
+
+    async def _agreement(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["agreement"]
+        text = await self._rendered(page.agreement, await self._source.snapshot(), name, _number(request))
+        if text is None:
+            raise web.HTTPNotFound(text="no such agreement\n")
+        return await stream(request, "text/html; charset=utf-8", [text.encode()])
+
+    async def _healthy(self, request: web.Request) -> web.StreamResponse:
+        healthy, problems = self._source.health()
+        lines = ["netsla is healthy." if healthy else "netsla is not healthy.", *problems]
+        return web.Response(text="\n".join(lines) + "\n", status=200 if healthy else 503)
+
+    async def _ready(self, request: web.Request) -> web.StreamResponse:
+        ready = self._source.ready()
+        return web.Response(
+            text="netsla is ready.\n" if ready else "netsla is starting.\n", status=200 if ready else 503
+        )
+
+    async def _rendered(self, render: Callable[..., Any], snapshot: Snapshot, *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, render, snapshot, *arguments)
+
+
+def _number(request: web.Request) -> int:
+    """The page asked for, from 1."""
+    text = request.query.get("page", "1")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 9 else 1
+
+
+def _refused(host: str, port: int, error: OSError) -> HostError:
+    """Why it cannot listen there, with the remedy."""
+    place = f"port {port} of {host or 'all addresses'}"
+    if error.errno == errno.EADDRINUSE:
+        return HostError(f"{place} is in use", f"see who has it (ss -ltnp 'sport = :{port}'), or set web.listen")
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return HostError(
+            f"{host} is not an address of this host", "set web.listen to one that is (ip address), or 127.0.0.1"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return HostError(f"{place} is not allowed to this user", "set web.listen to a port from 1024 on")
+    return HostError(f"cannot listen at {place}: {error.strerror or error}", "set web.listen")

@@ -1,0 +1,42 @@
+"""Sending a large body so that neither the loop nor anybody else is held by it.
+
+Rules: chunks, a breath between them, a limit on how long a client may take none. Chunks are copies:
+the transport may keep what it could not send, and the page it came from is written over later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import web
+
+CHUNK = 131_072  # bytes; about 50 µs of the loop's time
+STALL_SECONDS = 10.0  # a client that takes nothing for so long is cut off
+WHOLE_SECONDS = 120.0  # and one that is not through by then
+
+
+async def stream(request: web.Request, content_type: str, pieces: Sequence[bytes | bytearray]) -> web.StreamResponse:
+    """Answer with `pieces`, one after the other. A client that stalls or leaves ends it quietly."""
+    response = web.StreamResponse(headers={"Content-Type": content_type})
+    response.content_length = sum(map(len, pieces))
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    try:
+        async with asyncio.timeout(WHOLE_SECONDS):
+            for piece in pieces:
+                await _send(response, memoryview(piece))
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()  # what is still buffered goes with it
+    except ConnectionError:
+        pass  # it left
+    return response
+
+
+async def _send(response: web.StreamResponse, view: memoryview) -> None:
+    for start in range(0, len(view), CHUNK):
+        async with asyncio.timeout(STALL_SECONDS):
+            await response.write(bytes(view[start : start + CHUNK]))
+        await asyncio.sleep(0)
