@@ -110,13 +110,16 @@ class Samples:
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, chosen: npt.NDArray[np.bool_] | IntArray) -> Samples:
+        """The chosen ones, by mask or by index."""
+        return Samples(*(getattr(self, column)[chosen] for column in _SAMPLE_COLUMNS))
+
     @staticmethod
     def join(batches: list[Samples]) -> Samples:
         """All batches as one, in order."""
         if len(batches) == 1:
             return batches[0]
-        columns = ("row", "slot", "sent_ns", "rtt_ns", "outcome", "detail", "flags")
-        return Samples(*(np.concatenate([getattr(b, c) for b in batches]) for c in columns))
+        return Samples(*(np.concatenate([getattr(b, c) for b in batches]) for c in _SAMPLE_COLUMNS))
 
     @staticmethod
     def empty() -> Samples:
@@ -125,6 +128,8 @@ class Samples:
         small = np.empty(0, np.uint8)
         return Samples(np.empty(0, np.int32), whole, whole, whole, small, np.empty(0, np.uint16), small)
 
+
+_SAMPLE_COLUMNS = ("row", "slot", "sent_ns", "rtt_ns", "outcome", "detail", "flags")
 
 TCP_RESET = 0xFFFF  # `Samples.detail` of a TCP refusal
 

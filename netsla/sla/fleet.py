@@ -194,9 +194,7 @@ class Roster:
             for spec in endpoint.probes
         )
         names = {spec.name for spec in deciding(endpoint)}
-        return FleetEndpoint(
-            place, agreement, endpoint, probes, tuple(p.row for p in probes if p.spec.name in names)
-        )
+        return FleetEndpoint(place, agreement, endpoint, probes, tuple(p.row for p in probes if p.spec.name in names))
 
 
 def _row_name(agreement: Agreement, endpoint: Endpoint, spec: ProbeSpec) -> tuple[object, ...]:

@@ -52,5 +52,5 @@ def quantiles(counts: Counts, shares: tuple[Fraction, ...]) -> FloatArray:
     return out
 
 
-LEAST = Fraction(1, 10**12)  # as a share: the smallest sample
+LEAST = Fraction(1, 10**9)  # as a share: the smallest sample
 GREATEST = Fraction(1)

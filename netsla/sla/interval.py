@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from netsla.model import ByteArray, IntArray, Reason
+from netsla.model import ByteArray, IntArray
 from netsla.sla.tally import Column, Counted, Spectrum
 
 NO_REASON = 255  # `Cell.reason` of an interval that can be vouched for
@@ -127,7 +127,8 @@ class PackedCell:
         steps = np.diff(spectrum.keys, prepend=0).astype(np.int32)
         return PackedCell(
             cell.k,
-            *matrix.shape,
+            len(matrix),
+            matrix.shape[1],
             zlib.compress(matrix.tobytes(), _FAST),
             zlib.compress(steps.tobytes(), _FAST),
             zlib.compress(spectrum.counts.tobytes(), _FAST),
@@ -138,11 +139,3 @@ class PackedCell:
         matrix = np.frombuffer(zlib.decompress(self._matrix), np.int64).reshape(self.columns, self.rows)
         keys = np.cumsum(np.frombuffer(zlib.decompress(self._keys), np.int32), dtype=np.int64)
         return matrix, Spectrum(keys, np.frombuffer(zlib.decompress(self._counts), np.uint32))
-
-
-def standing_reason_default(rows: int) -> ByteArray:
-    """No reason for anybody."""
-    return np.full(rows, NO_REASON, np.uint8)
-
-
-SUSPECT_CLOCK = Reason.CLOCK_STEP

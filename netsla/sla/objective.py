@@ -51,10 +51,9 @@ class Verdicts:
     @staticmethod
     def blank(numbers: int) -> Verdicts:
         """No data anywhere."""
-        nothing = [np.full(numbers, np.nan) for _ in range(5)]
-        return Verdicts(
-            np.full(numbers, NO_DATA, np.uint8), *nothing[:4], np.zeros(numbers, bool), nothing[4]
-        )
+        value, low, high, coverage, budget = (np.full(numbers, np.nan) for _ in range(5))
+        standing, conclusive = np.full(numbers, NO_DATA, np.uint8), np.zeros(numbers, bool)
+        return Verdicts(standing, value, low, high, coverage, conclusive, budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,10 @@ def wilson(hits: IntArray, total: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 def ratio(part: IntArray, whole: IntArray) -> FloatArray:
-    """part / whole, NaN where there is nothing."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    """Quotient of two columns, NaN where there is nothing to divide by."""
+    out: FloatArray = np.full(len(part), np.nan)
+    np.divide(part, whole, out=out, where=whole > 0)
+    return out
 
 
 def arrange(fleet: Fleet, windows: dict[str, Window]) -> tuple[Bench, ...]:
@@ -186,7 +187,8 @@ class _Pool:
         values = self._window.matrix[column, place]
         if self._any_available:
             values = values - np.where(self._bench.available[:, None], self._window.down[column, place], 0)
-        return np.where(place >= 0, values, 0).sum(axis=1)
+        total: IntArray = np.where(place >= 0, values, 0).sum(axis=1)
+        return total
 
 
 def _settle(bench: Bench, met: BoolArray, hopeless: BoolArray, known: IntArray, all_: IntArray, out: Verdicts) -> None:
@@ -202,7 +204,7 @@ def _settle(bench: Bench, met: BoolArray, hopeless: BoolArray, known: IntArray, 
 def _judge_share(
     bench: Bench, pool: _Pool, hits: IntArray, total: IntArray, goal: tuple[IntArray, IntArray], out: Verdicts
 ) -> None:
-    """hits / total >= goal, in integers; the Wilson interval grades the evidence."""
+    """Whether hits / total >= goal, in integers; the Wilson interval grades the evidence."""
     num, den = goal
     missing = pool.unmeasured
     met = hits * den >= num * total
@@ -217,11 +219,13 @@ def _judge_share(
 
 def _budget(bad: IntArray, total: IntArray, num: IntArray, den: IntArray) -> FloatArray:
     allowed = total * (den - num) / den
-    return 1 - np.divide(bad, allowed, out=np.full(len(bad), np.nan), where=allowed > 0)
+    spent: FloatArray = np.full(len(bad), np.nan)
+    np.divide(bad, allowed, out=spent, where=allowed > 0)
+    return 1 - spent
 
 
 def _judge_mean(bench: Bench, pool: _Pool, sum_us: IntArray, count: IntArray, out: Verdicts) -> None:
-    """sum / count <= target, both in microseconds."""
+    """Whether sum / count <= target, both in microseconds."""
     num, den = bench.target  # nanoseconds
     met = sum_us * 1000 * den <= num * count
     _settle(bench, met, np.zeros(len(met), bool), pool.sent, pool.sent + pool.unmeasured, out)

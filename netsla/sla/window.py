@@ -8,6 +8,8 @@ Counts of a row's earlier life (`since_k`) are never mixed in.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -64,7 +66,7 @@ class Window:
         self.histogram = np.pad(self.histogram, ((0, more), (0, 0)))
         return np.arange(old, old + more)
 
-    def restart(self, places: npt.NDArray[np.integer[npt.NBitBase]], k: int) -> None:
+    def restart(self, places: npt.NDArray[np.integer[Any]], k: int) -> None:
         """Empty these places: they count from cell `k` on."""
         if len(places):
             self.matrix[:, places] = self.down[:, places] = 0

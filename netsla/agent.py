@@ -1,0 +1,336 @@
+"""The agent: a Plan becomes parts, the parts run together, and end in order.
+
+Rules: probing has its own threads and never waits for anything here. The engine lives in a single-worker
+executor: whatever touches it is sent there (`_with_engine`). The event loop only coordinates. A reload builds
+the whole new plan first; any error leaves the old one running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import netsla
+from netsla import config
+from netsla.control import ControlServer, Peer, Request
+from netsla.errors import ConfigError, Exit, HostError
+from netsla.model import SECOND, Plan, ProbeType, Target
+from netsla.naming import Names
+from netsla.probes.icmp import IcmpProber
+from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
+from netsla.probes.tcp import TcpProber
+from netsla.sla.engine import Engine
+from netsla.sla.fleet import Fleet, Roster
+from netsla.sla.snapshot import AgentView, Snapshot
+from netsla.sla.view import Viewer
+from netsla.systemd import Notifier
+from netsla.web import WebServer
+from netsla.wire import status
+
+log = logging.getLogger("netsla")
+Result = TypeVar("Result")
+
+PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
+_TURN_S = 1.0  # how often the engine counts and judges
+_STALL_S = 10.0  # without a turn or a prober's tick for so long, the watchdog is not fed
+_SWITCH_S = 0.001  # thread switch interval: a long computation delays a prober by this at most, not by 5 ms
+
+
+class Agent:
+    """One running agent. Async-only: make it inside the loop that runs it."""
+
+    def __init__(self, config_path: Path) -> None:
+        self._path = config_path
+        self._plan, warnings = config.load(config_path)
+        _say(warnings)
+        self._started_ns = time.time_ns()
+        self._roster = Roster()
+        self._engine = Engine()
+        self._viewer = Viewer(self._engine)
+        self._worker = ThreadPoolExecutor(1, "engine")
+        self._probers: dict[ProbeType, Prober] = {kind: make() for kind, make in PROBERS.items()}
+        self._names = Names(self._moved)
+        self._fleet: Fleet | None = None
+        self._reload_ok = True
+        self._reloading = asyncio.Lock()
+        self._problems: tuple[str, ...] = ()
+        self._snapshot: Snapshot | None = None
+        self._viewing: asyncio.Future[Snapshot] | None = None
+        self._last_turn = 0.0
+        self._ticks: dict[ProbeType, tuple[int, float]] = {}
+        self._notifier = Notifier()
+        self._end = asyncio.Event()
+        self._web: WebServer | None = None
+        self._control: ControlServer | None = None
+
+    # --- life ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Probe until told to end; every part ends with it."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        tasks: set[asyncio.Task[Any]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: _keep(tasks, self._reload_by_signal()))
+        try:
+            await self._listen(self._plan)
+            await self._adopt(self._plan)
+            for prober in self._probers.values():
+                prober.start()
+            tasks.add(asyncio.create_task(self._turns()))
+            tasks.add(asyncio.create_task(self._names.watch()))
+            self._notifier.ready(self._status_line())
+            log.info("probing: %s", self._status_line())
+            await self._until_end(tasks)
+        finally:
+            await self._close(tasks)
+
+    async def _until_end(self, tasks: set[asyncio.Task[Any]]) -> None:
+        """Wait for the end; a task that dies of a bug ends the agent, and the service manager restarts it."""
+        ended = asyncio.create_task(self._end.wait())
+        running = set(tasks)
+        done, _ = await asyncio.wait({ended, *running}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        for task in done & running:
+            task.result()
+
+    async def _close(self, tasks: set[asyncio.Task[Any]]) -> None:
+        self._notifier.stopping("ending")
+        for prober in self._probers.values():
+            prober.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._web:
+            await self._web.close()
+        if self._control:
+            await self._control.close()
+        await self._with_engine(lambda: None)
+        self._worker.shutdown()
+
+    # --- plan ---------------------------------------------------------------------------------------
+
+    async def _listen(self, plan: Plan) -> None:
+        """Open the web server and the control socket of a plan."""
+        self._control = ControlServer(plan.agent.socket, {"status": self._answer_status, "reload": self._answer_reload})
+        await self._control.start()
+        self._web = WebServer(plan.web, self)
+        await self._web.start()
+
+    async def _adopt(self, plan: Plan) -> None:
+        """Measure by this plan from now on."""
+        fleet = await self._with_engine(lambda: self._lay_out(plan))
+        self._plan, self._fleet, self._snapshot = plan, fleet, None
+        self._names.want({(p.address, p.family) for p in fleet.watched})
+        self._load_probers()
+
+    def _lay_out(self, plan: Plan) -> Fleet:
+        now = time.time_ns()
+        fleet = self._roster.lay_out(plan, now)
+        self._engine.load(fleet, now)
+        return fleet
+
+    def _load_probers(self) -> None:
+        fleet = self._fleet
+        assert fleet is not None
+        by_type: dict[ProbeType, list[Target]] = {kind: [] for kind in PROBERS}
+        for probe in fleet.watched:
+            address = self._names.address(probe.address, probe.family)
+            by_type[probe.spec.type].append(Target(probe.row, probe.key, address, probe.spec))
+        for kind, targets in by_type.items():
+            self._probers[kind].load(targets)
+
+    def _moved(self, name: str, old: str | None, new: str | None) -> None:
+        """A name changed its address."""
+        log.info("%s is now %s (was %s)", name, new or "unresolved", old or "unresolved")
+        if self._fleet is not None:
+            self._load_probers()
+
+    async def reload(self) -> str:
+        """Read the configuration anew; :class:`ConfigError` leaves the old plan running."""
+        async with self._reloading:
+            self._notifier.reloading()
+            try:
+                plan, warnings = await asyncio.to_thread(config.load, self._path)
+                _refuse_moves(self._path, self._plan, plan)
+                if plan.web != self._plan.web:
+                    await self._move_web(plan)
+                await self._adopt(plan)
+                self._reload_ok = True
+            except (ConfigError, HostError) as error:
+                self._reload_ok = False
+                log.error("reload refused, the old plan goes on: %s", error)  # noqa: TRY400 - no bug, no traceback
+                raise
+            finally:
+                self._notifier.ready(self._status_line())
+            _say(warnings)
+            log.info("reloaded: %s", self._status_line())
+            return self._status_line()
+
+    async def _move_web(self, plan: Plan) -> None:
+        """Listen elsewhere; if that fails, listen as before."""
+        assert self._web is not None
+        await self._web.close()
+        try:
+            self._web = WebServer(plan.web, self)
+            await self._web.start()
+        except HostError:
+            self._web = WebServer(self._plan.web, self)
+            await self._web.start()
+            raise
+
+    async def _reload_by_signal(self) -> None:
+        with contextlib.suppress(ConfigError, HostError):  # said in the log, and in the metrics
+            await self.reload()
+
+    # --- the turn -----------------------------------------------------------------------------------
+
+    async def _turns(self) -> None:
+        """Count and judge once a second; feed the watchdog only while everything moves."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await self._with_engine(self._turn)
+            self._last_turn = loop.time()
+            self._watch_over()
+            due = max(due + _TURN_S, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    def _turn(self) -> None:
+        batches = [batch for prober in self._probers.values() for batch in prober.drain()]
+        self._engine.count(batches)
+        self._engine.step(time.time_ns())
+
+    def _watch_over(self) -> None:
+        now = self._last_turn
+        facts = {kind: prober.facts() for kind, prober in self._probers.items()}
+        self._problems = self._find_problems(facts)
+        for kind, fact in facts.items():
+            if fact.ticks != self._ticks.get(kind, (-1, 0.0))[0]:
+                self._ticks[kind] = (fact.ticks, now)
+        stalled = [str(kind) for kind, (_, since) in self._ticks.items() if now - since > _STALL_S]
+        if stalled:
+            self._problems += (f"the {' and '.join(stalled)} prober has stalled: restart the agent",)
+        else:
+            self._notifier.watchdog()
+
+    def _find_problems(self, facts: dict[ProbeType, ProberFacts]) -> tuple[str, ...]:
+        found = [problem for fact in facts.values() for problem in fact.problems]
+        found += self._names.problems()
+        if self._engine.isolated:
+            found.append("isolated: our own references do not answer, customers' figures are frozen")
+        if not self._reload_ok:
+            found.append("the last reload was refused: run netsla check")
+        return tuple(found)
+
+    async def _with_engine(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    # --- what others look at ------------------------------------------------------------------------
+
+    async def snapshot(self) -> Snapshot:
+        """The present Snapshot, at most a turn old; concurrent callers share one."""
+        fresh = self._snapshot is not None and time.time_ns() - self._snapshot.at_ns < _TURN_S * SECOND
+        if fresh and self._snapshot is not None:
+            return self._snapshot
+        if self._viewing is None:
+            self._viewing = asyncio.ensure_future(self._with_engine(self._view))
+            self._viewing.add_done_callback(self._viewed)
+        return await asyncio.shield(self._viewing)
+
+    def _viewed(self, done: asyncio.Future[Snapshot]) -> None:
+        self._viewing = None
+        if not done.cancelled() and done.exception() is None:
+            self._snapshot = done.result()
+
+    def _view(self) -> Snapshot:
+        facts = [prober.facts() for prober in self._probers.values()]
+        agent = AgentView(
+            name=self._plan.agent.name,
+            version=netsla.__version__,
+            started_ns=self._started_ns,
+            config_digest=self._plan.digest,
+            problems=self._problems,
+            reload_ok=self._reload_ok,
+            lateness_counts=tuple(
+                sum(fact.lateness_counts[i] for fact in facts) for i in range(len(LATENESS_BOUNDS) + 1)
+            ),
+            lateness_sum_seconds=sum(fact.lateness_sum_seconds for fact in facts),
+            receive_drops=sum(fact.receive_drops for fact in facts),
+            clock_steps=sum(fact.clock_steps for fact in facts),
+        )
+        assert self._fleet is not None
+        addresses = {
+            probe.row: address
+            for probe in self._fleet.probes
+            if (address := self._names.resolved(probe.address, probe.family)) is not None
+        }
+        return self._viewer.view(time.time_ns(), agent, addresses)
+
+    def ready(self) -> bool:
+        """Whether probing has begun."""
+        return self._last_turn > 0
+
+    def health(self) -> tuple[bool, list[str]]:
+        """Whether the agent does its work, and what troubles it."""
+        return not self._problems, list(self._problems)
+
+    async def _answer_status(self, request: Request, _peer: Peer) -> bytes:
+        only = status.Only(request.get("agreement"), request.get("endpoint"), bool(request.get("breached")))
+        snapshot = await self.snapshot()
+        return await asyncio.to_thread(status.render, snapshot, only)
+
+    async def _answer_reload(self, _request: Request, peer: Peer) -> dict[str, str]:
+        log.info("reload asked for by uid %d, pid %d", peer.uid, peer.pid)
+        return {"status": await self.reload()}
+
+    def _status_line(self) -> str:
+        plan, fleet = self._plan, self._fleet
+        count = len(fleet.probes) if fleet else 0
+        where = ", ".join(f"http://{host}:{port}/" for host, port in plan.web.listen)
+        return f"{count} probes, {len(plan.agreements)} agreements; page and /metrics at {where}"
+
+
+def _say(warnings: list[Any]) -> None:
+    for warning in warnings:
+        log.warning("%s", warning)
+
+
+def _refuse_moves(path: Path, old: Plan, new: Plan) -> None:
+    """What a reload cannot change is an error, not silence."""
+    for key in ("socket", "state_dir", "name"):
+        if getattr(old.agent, key) != getattr(new.agent, key):
+            raise HostError(f"{path}: agent.{key} cannot change while the agent runs", "restart the agent")
+
+
+def _keep(tasks: set[asyncio.Task[Any]], work: Any) -> None:
+    task = asyncio.ensure_future(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+async def _main(config_path: Path) -> None:
+    await Agent(config_path).run()
+
+
+def run(config_path: Path) -> int:
+    """Run the agent in the foreground until SIGTERM or SIGINT; returns the exit code."""
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        asyncio.run(_main(config_path))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return Exit.CONFIG
+    except HostError as error:
+        print(f"netsla: {error}", file=sys.stderr)
+        return Exit.HOST
+    return Exit.OK

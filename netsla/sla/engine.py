@@ -1,0 +1,329 @@
+"""The live engine: samples in, standing out.
+
+Rules: owns all counters; knows no clock, no sockets, no files. Every method takes `now_ns` (UTC) where
+time matters, so that a year can be driven through it in minutes. Not thread-safe: one thread calls it.
+What happens on a second: `count` the samples decided since, `step` to close the cells that are due and
+to judge; `snapshot` whenever somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from netsla.model import SECOND, ByteArray, IntArray, Outcome, Reason, RowArray, Samples
+from netsla.sla.accounts import Accounts
+from netsla.sla.fleet import Fleet
+from netsla.sla.grade import Grader
+from netsla.sla.interval import NO_REASON, Cell, OpenCell, PackedCell, close
+from netsla.sla.objective import BREACHED, MET, Bench, Verdicts, arrange, judge
+from netsla.sla.tally import Column, Pairs, Spectrum, count
+from netsla.sla.window import Window
+
+_GRACE_NS = SECOND  # a cell closes at its end + the longest time limit + this (SLA R1)
+_KEEP_SECONDS = 3700  # closed cells kept at hand: the 1 h window gives them back
+_GAP = 1500  # cells; after a longer silence the windows begin anew rather than be slid one by one
+
+ReadCell = Callable[[int], tuple[IntArray, Spectrum] | None]
+
+
+class Totals:
+    """What each probe met since its row began."""
+
+    def __init__(self) -> None:
+        self.matrix = np.zeros((Column.LE, 0), np.int64)
+        self.unmeasured_by = np.zeros((len(Reason), 0), np.int64)
+        self.stale = np.zeros(0, np.int64)
+        self.at_ns = np.zeros(0, np.int64)
+        self.outcome = np.full(0, -1, np.int8)
+        self.detail = np.zeros(0, np.uint16)
+        self.rtt_ns = np.full(0, -1, np.int64)
+
+    def cover(self, rows: int, fresh: RowArray) -> None:
+        """Make room; begin the fresh rows."""
+        more = rows - len(self.stale)
+        self.matrix = np.pad(self.matrix, ((0, 0), (0, more)))
+        self.unmeasured_by = np.pad(self.unmeasured_by, ((0, 0), (0, more)))
+        self.stale, self.at_ns = np.pad(self.stale, (0, more)), np.pad(self.at_ns, (0, more))
+        self.outcome = np.pad(self.outcome, (0, more), constant_values=-1)
+        self.detail = np.pad(self.detail, (0, more))
+        self.rtt_ns = np.pad(self.rtt_ns, (0, more), constant_values=-1)
+        self.matrix[:, fresh] = self.unmeasured_by[:, fresh] = 0
+        self.stale[fresh] = self.at_ns[fresh] = self.detail[fresh] = 0
+        self.outcome[fresh] = self.rtt_ns[fresh] = -1
+
+    def add(self, samples: Samples, matrix: IntArray) -> None:
+        """Count a batch in, and remember the newest decided probe of each row."""
+        self.matrix += matrix[: Column.LE]
+        unmeasured = samples.outcome == Outcome.UNMEASURED
+        if unmeasured.any():
+            np.add.at(self.unmeasured_by, (samples.detail[unmeasured], samples.row[unmeasured]), 1)
+        stale = samples.outcome == Outcome.STALE
+        if stale.any():
+            np.add.at(self.stale, samples.row[stale], 1)
+        decided = np.flatnonzero(samples.outcome <= Outcome.UNMEASURED)
+        row, at = samples.row[decided], samples.sent_ns[decided]
+        np.maximum.at(self.at_ns, row, at)
+        newest = decided[at == self.at_ns[row]]
+        row = samples.row[newest]
+        self.outcome[row] = samples.outcome[newest]
+        self.detail[row] = samples.detail[newest]
+        self.rtt_ns[row] = samples.rtt_ns[newest]
+
+
+class Engine:
+    """Tallies, windows and verdicts of the whole fleet."""
+
+    def __init__(self, read_cell: ReadCell | None = None) -> None:
+        self.fleet: Fleet | None = None
+        self.totals = Totals()
+        self.windows: dict[str, Window] = {}
+        self.accounts = Accounts()
+        self.verdicts = Verdicts.blank(0)
+        self.breach_since_ns = np.zeros(0, np.int64)
+        self.breaches = np.zeros(0, np.int64)
+        self.benches: tuple[Bench, ...] = ()
+        self.grader = Grader()
+        self.isolated = False
+        self._read_cell = read_cell or (lambda _k: None)
+        self._pairs = Pairs(0, 8)
+        self._thresholds_us = np.empty((0, 0), np.int64)
+        self._open: dict[int, OpenCell] = {}
+        self._recent: deque[PackedCell] = deque()
+        self._suspect: set[int] = set()
+        self._next_k = 0  # the oldest cell still open
+
+    # --- layout -------------------------------------------------------------------------------------
+
+    def load(self, fleet: Fleet, now_ns: int) -> None:
+        """Take a new layout; what is unchanged goes on."""
+        begun = self.fleet is not None and self.fleet.seconds == fleet.seconds
+        k = now_ns // (fleet.seconds * SECOND)
+        if not begun:
+            self._begin(k)
+        self.fleet = fleet
+        columns = self._widen(fleet)
+        changed = np.union1d(fleet.fresh_rows, fleet.gone_rows).astype(np.int32)
+        self.totals.cover(fleet.rows, fleet.fresh_rows)
+        self._cover_pairs(fleet, changed)
+        for cell in self._open.values():
+            cell.grow(columns, fleet.rows)
+            cell.forget(_mask(changed, fleet.rows))
+        self.grader.load(fleet)
+        self.accounts.load(fleet, k)
+        self._cover_windows(fleet, columns, k)
+        self._cover_verdicts(fleet)
+        self.benches = arrange(fleet, self.windows)
+        self._enter_periods(k)
+
+    def _widen(self, fleet: Fleet) -> int:
+        """Columns never get fewer while the agent runs, so that older cells always fit."""
+        missing = len(self._thresholds_us) - len(fleet.thresholds_us)
+        self._thresholds_us = np.pad(fleet.thresholds_us, ((0, max(missing, 0)), (0, 0)), constant_values=-1)
+        return Column.LE + len(self._thresholds_us)
+
+    def _begin(self, k: int) -> None:
+        self._next_k = k
+        self._open.clear()
+        self._recent.clear()
+        self.windows.clear()
+        self.accounts = Accounts()
+
+    def _cover_pairs(self, fleet: Fleet, changed: RowArray) -> None:
+        slots = max((p.spec.timeout_ns // p.spec.interval_ns for p in fleet.watched), default=1) + 3
+        if slots > self._pairs.depth:
+            self._pairs = Pairs(fleet.rows, int(slots))
+        self._pairs.grow(fleet.rows)
+        self._pairs.forget(changed)
+
+    def _cover_windows(self, fleet: Fleet, columns: int, k: int) -> None:
+        for name in [name for name in self.windows if name not in fleet.windows]:
+            del self.windows[name]
+        for name, span in fleet.windows.items():
+            if name not in self.windows:
+                self.windows[name] = Window(span, columns)
+                self.windows[name].first_k = self._next_k
+            self.windows[name].cover(fleet.window_rows[name], fleet.fresh_rows, fleet.rows, columns, k)
+        self.windows = {name: self.windows[name] for name in fleet.windows}
+
+    def _cover_verdicts(self, fleet: Fleet) -> None:
+        more = fleet.numbers - len(self.breaches)
+        self.breach_since_ns = np.pad(self.breach_since_ns, (0, more), constant_values=-1)
+        self.breaches = np.pad(self.breaches, (0, more))
+        gone = list(fleet.gone_numbers)
+        self.breach_since_ns[gone], self.breaches[gone] = -1, 0
+        self.verdicts = Verdicts.blank(fleet.numbers)
+
+    # --- counting -----------------------------------------------------------------------------------
+
+    def count(self, batches: list[Samples]) -> None:
+        """Count what the probers decided."""
+        fleet = self.fleet
+        if fleet is None or not batches:
+            return
+        samples = Samples.join(batches)
+        cell = samples.sent_ns // (fleet.seconds * SECOND)
+        for k in np.unique(cell):
+            here = cell == k
+            self._count_cell(int(k), samples if here.all() else samples.take(here))
+
+    def _count_cell(self, k: int, samples: Samples) -> None:
+        counted = count(samples, self._pairs, self._thresholds_us)
+        self.totals.add(samples, counted.matrix)
+        if k < self._next_k:
+            return  # its cell is closed: a note about an old probe, or a slot found missed long after
+        if k not in self._open:
+            self._open[k] = OpenCell.of(*counted.matrix.shape)
+            self._enter_periods(k)
+        self._open[k].add(counted)
+        for window in self.windows.values():
+            window.add(k, counted.matrix, counted.spectrum)
+
+    # --- time ---------------------------------------------------------------------------------------
+
+    def step(self, now_ns: int) -> list[Cell]:
+        """Close what is due, judge; returns the closed cells, oldest first."""
+        fleet = self.fleet
+        if fleet is None:
+            return []
+        cell_ns = fleet.seconds * SECOND
+        self._enter_periods(now_ns // cell_ns)
+        due = (now_ns - fleet.timeout_ns - _GRACE_NS) // cell_ns  # cells before this one are over
+        if due - self._next_k > _GAP:
+            self._begin_anew(fleet, due)
+        closed = []
+        while self._next_k < due:
+            closed.append(self._close(self._next_k, fleet))
+        self._judge(now_ns)
+        return closed
+
+    def suspect(self, begin_ns: int, end_ns: int) -> None:
+        """The clock cannot be trusted for what lies in [begin, end]: SLA R15."""
+        if self.fleet is None:
+            return
+        cell_ns = self.fleet.seconds * SECOND
+        begin_k, end_k = begin_ns // cell_ns, end_ns // cell_ns
+        self._suspect |= set(range(begin_k, min(end_k, begin_k + _GAP) + 1))
+        if begin_k < self._next_k:
+            self._reopen(int(begin_k))
+
+    def _reopen(self, k: int) -> None:
+        """The wall clock went back: cells from `k` on are taken out of the windows and closed again."""
+        while self._recent and self._recent[-1].k >= k:
+            packed = self._recent.pop()
+            for window in self.windows.values():
+                if window.first_k <= packed.k:
+                    window.add(packed.k, *packed.open(), sign=-1)
+            self._suspect.add(packed.k)
+        self._next_k = k
+
+    def _begin_anew(self, fleet: Fleet, k: int) -> None:
+        columns = Column.LE + len(self._thresholds_us)
+        self._begin(k)
+        self.accounts.load(fleet, k)
+        self._cover_windows(fleet, columns, k)
+        self.benches = arrange(fleet, self.windows)
+        self._enter_periods(k)
+
+    def _close(self, k: int, fleet: Fleet) -> Cell:
+        opened = self._open.pop(k, None) or OpenCell.of(Column.LE + len(self._thresholds_us), fleet.rows)
+        reason = self._reasons(k, opened, fleet)
+        standing = self.grader.close(k, opened.matrix, reason != NO_REASON)
+        cell = close(k, fleet.seconds, opened, standing.probes, reason)
+        usable = cell.usable()
+        if (reason != NO_REASON).any():
+            for window in self.windows.values():
+                window.add(k, cell.matrix, cell.spectrum, sign=-1)
+                window.add(k, *usable)
+        self._recent.append(PackedCell.of(cell))
+        while self._recent[0].k < k - _KEEP_SECONDS // fleet.seconds:
+            self._recent.popleft()
+        self._next_k = k + 1
+        self._suspect.discard(k)
+        self._slide(k, fleet)
+        for change in self.accounts.close(k, standing.endpoints, standing.due):
+            self._mark(change.k, change.places, change.down, fleet)
+        return cell
+
+    def _reasons(self, k: int, opened: OpenCell, fleet: Fleet) -> ByteArray:
+        """Why rows cannot be vouched for in this cell, if so."""
+        reason = np.full(fleet.rows, NO_REASON, np.uint8)
+        if self.grader.references_failed(opened.matrix):
+            reason[[probe.row for probe in fleet.probes]] = Reason.LOCAL_FAULT
+        if k in self._suspect:
+            reason[:] = Reason.CLOCK_STEP
+        return reason
+
+    def _mark(self, k: int, places: IntArray, down: bool, fleet: Fleet) -> None:
+        rows = self.accounts.rows_of(places)
+        cell = self._cell_at(k)
+        if cell is None or not len(rows):
+            return
+        for window in self.windows.values():
+            if k >= window.first_k:
+                window.mark_down(k, cell[0], rows, sign=1 if down else -1)
+
+    def _slide(self, k: int, fleet: Fleet) -> None:
+        for window in self.windows.values():
+            if window.span.calendar:
+                continue
+            keep = -(-window.span.seconds // fleet.seconds)
+            while window.first_k <= k - keep:
+                self._expire(window, window.first_k)
+                window.first_k += 1
+
+    def _expire(self, window: Window, k: int) -> None:
+        down = self.accounts.expire(window.span.name, k)
+        cell = self._cell_at(k)
+        if cell is None:
+            self._rebuild(window, k + 1)
+            return
+        window.add(k, *cell, sign=-1)
+        if len(down):
+            window.mark_down(k, cell[0], down, sign=-1)
+
+    def _rebuild(self, window: Window, k: int) -> None:
+        """A cell cannot be read back: begin anew from what can, rather than guess."""
+        window.restart(window.member, k)
+        for packed in self._recent:
+            if packed.k >= k:
+                window.add(packed.k, *packed.open())
+        for number, cell in self._open.items():
+            window.add(number, cell.matrix, Spectrum.merge(cell.spectra))
+
+    def _cell_at(self, k: int) -> tuple[IntArray, Spectrum] | None:
+        if self._recent and self._recent[0].k <= k <= self._recent[-1].k:
+            packed = self._recent[k - self._recent[0].k]
+            return packed.open() if packed.k == k else None
+        return self._read_cell(k)
+
+    def _enter_periods(self, k: int) -> None:
+        """Calendar windows whose period is over begin the next one with cell `k`."""
+        fleet = self.fleet
+        if fleet is None:
+            return
+        for window in self.windows.values():
+            if window.span.calendar:
+                self.accounts.enter(window, k, fleet)
+
+    # --- judging ------------------------------------------------------------------------------------
+
+    def _judge(self, now_ns: int) -> None:
+        self.isolated = self.grader.references_silent(self.totals.outcome, self.totals.at_ns, now_ns)
+        if self.isolated:
+            return  # what we see now says nothing about customers: keep the last standing
+        for bench in self.benches:
+            judge(bench, self.windows[bench.window], self.accounts.view(bench.window), self.verdicts)
+        breached = self.verdicts.standing == BREACHED
+        opened = breached & (self.breach_since_ns < 0)
+        self.breach_since_ns[opened] = now_ns
+        self.breaches[opened] += 1
+        self.breach_since_ns[self.verdicts.standing == MET] = -1
+
+
+def _mask(rows: RowArray, capacity: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    mask = np.zeros(capacity, bool)
+    mask[rows] = True
+    return mask
