@@ -1,0 +1,6 @@
+"""HTTP: metrics, status API, page."""
+
+from netsla.web.server import WebServer
+from netsla.web.source import SnapshotSource
+
+__all__ = ["SnapshotSource", "WebServer"]

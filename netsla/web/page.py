@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
+import numpy as np
+
 from netsla.sla.snapshot import STANDINGS, Snapshot
 from netsla.wire.figures import figure
-from netsla.wire.status import Only, document
+from netsla.wire.status import Only, objectives_json, positions, probes_json
 
 ROWS = 200  # on one page
 SIGNS = {"met": "✓", "breached": "✗", "insufficient_data": "?", "no_data": "-", "good": "✓", "bad": "✗", "unknown": "?"}
@@ -46,24 +48,24 @@ def overview(snapshot: Snapshot, number: int = 1) -> str:
 
 def agreement(snapshot: Snapshot, name: str, number: int = 1) -> str | None:
     """One agreement's endpoints and objectives; None if there is none of that name."""
-    if name not in snapshot.roll.agreement:
+    probes, promises = positions(snapshot, Only(agreement=name))
+    if not len(probes):
         return None
-    chosen = document(snapshot, Only(agreement=name))
-    promises = sorted(chosen["objectives"], key=lambda each: (_WORST.index(each["standing"]), each["endpoint"]))
+    rank = np.asarray([_WORST.index(standing) for standing in STANDINGS])[snapshot.objectives.standing[promises]]
+    promises = promises[np.argsort(rank, kind="stable")]
     part = slice((number - 1) * ROWS, number * ROWS)
     objectives = _table(
         "Objectives",
         ("Standing", "Endpoint", "Objective", "Value", "Target", "Window", "Coverage", "Evidence", "Severity"),
-        [_objective_row(each) for each in promises[part]],
+        [_objective_row(each) for each in objectives_json(snapshot.roll, snapshot.objectives, promises[part])],
     )
-    probes = _table(
+    table = _table(
         "Probes",
         ("Standing", "Endpoint", "Probe", "Address", "Last", "RTT", "Delivery 5m", "p95 5m"),
-        [_probe_row(each) for each in chosen["probes"][part]],
+        [_probe_row(each) for each in probes_json(snapshot, probes[part])],
     )
-    most = max(len(promises), len(chosen["probes"]))
-    pages = _pages(number, most, f"/agreements/{quote(name, safe='')}?page=")
-    return _page(name, snapshot, f'<p><a href="/">All agreements</a></p>{objectives}{probes}{pages}')
+    pages = _pages(number, max(len(promises), len(probes)), f"/agreements/{quote(name, safe='')}?page=")
+    return _page(name, snapshot, f'<p><a href="/">All agreements</a></p>{objectives}{table}{pages}')
 
 
 def _sums(snapshot: Snapshot) -> Iterable[_Sum]:

@@ -55,14 +55,17 @@ class WebServer:
         lateness_bounds: Sequence[float] = (),
         registry: CollectorRegistry | None = None,
     ) -> None:
-        """`lateness_bounds` are those of `AgentView.lateness_counts`, in seconds."""
+        """`lateness_bounds` are those of `AgentView.lateness_counts`, in seconds.
+
+        Reads the web-config file: :class:`ConfigError` if it is wrong, before anything listens.
+        """
         self.registry = registry or CollectorRegistry()
         self._settings = settings
         self._source = source
         self._worker = ThreadPoolExecutor(1, "netsla-web")
         self._scrapes = Scrapes(OwnMetrics(self.registry, lateness_bounds), self._worker, settings.compat)
-        self._access = access.Access()
-        self._login = Login({})
+        self._access = access.load(settings.config_file) if settings.config_file else access.Access()
+        self._login = Login(self._access.users)
         self._runner: web.AppRunner | None = None
         self._servers: list[asyncio.Server] = []
         self._sweeping: asyncio.Task[None] | None = None
@@ -79,10 +82,7 @@ class WebServer:
         return "https" if self._access.tls else "http"
 
     async def start(self) -> None:
-        """Listen everywhere. :class:`ConfigError` for the web-config file, :class:`HostError` for a port."""
-        if self._settings.config_file is not None:
-            self._access = access.load(self._settings.config_file)
-        self._login = Login(self._access.users)
+        """Listen everywhere. :class:`HostError` if a port or an address is not to be had."""
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=SHUTDOWN_SECONDS
         )

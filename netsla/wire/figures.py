@@ -18,7 +18,7 @@ _EXACT = Context(prec=13)  # significant digits a double keeps through one divis
 
 def figure(metric: str, value: object) -> str:
     """One figure of a metric, as text. Ratios 0..1, times in seconds."""
-    if not isinstance(value, float | int):
+    if not isinstance(value, float | int) or value != value:  # noqa: PLR0124 - NaN
         return NONE
     if metric in RATIOS:
         return percent(value)

@@ -23,7 +23,7 @@ SCHEMA = "netsla.status/1"
 PROBE_STANDINGS = {1: "good", 0: "bad", -1: "unknown"}
 
 Json = dict[str, Any]
-CHUNK = 500  # entries
+CHUNK = 200  # entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +47,16 @@ def render(snapshot: Snapshot, only: Only = Only()) -> bytes:
 
 def pieces(snapshot: Snapshot, only: Only = Only()) -> list[bytes]:
     """The document as bytes, in parts that make it up in order."""
-    probes, objectives = _chosen(snapshot, only)
+    probes, objectives = positions(snapshot, only)
     head = {"schema": SCHEMA, "agent": agent(snapshot.agent, len(snapshot.roll.agreement))}
     return [
         orjson.dumps(head)[:-1],
         b',"probes":[',
-        *_parts(lambda chosen: _probes(snapshot, chosen), probes),
+        *_parts(lambda chosen: probes_json(snapshot, chosen), probes),
         b'],"objectives":[',
-        *_parts(lambda chosen: _objectives(snapshot.roll, snapshot.objectives, chosen), objectives),
+        *_parts(lambda chosen: objectives_json(snapshot.roll, snapshot.objectives, chosen), objectives),
         b"]}",
     ]
-
-
-def document(snapshot: Snapshot, only: Only = Only()) -> Json:
-    """The document as plain values."""
-    value: Json = orjson.loads(render(snapshot, only))
-    return value
 
 
 def _parts(entries: Callable[[IntArray], list[Json]], chosen: IntArray) -> Iterator[bytes]:
@@ -85,8 +79,8 @@ def agent(view: AgentView, probes: int) -> Json:
     }
 
 
-def _chosen(snapshot: Snapshot, only: Only) -> tuple[IntArray, IntArray]:
-    """Positions of the probes and of the objectives to show."""
+def positions(snapshot: Snapshot, only: Only) -> tuple[IntArray, IntArray]:
+    """Where the probes and the objectives to show stand in the Roll."""
     roll = snapshot.roll
     if only.everything:
         return np.arange(len(roll.agreement)), np.arange(len(roll.objective))
@@ -106,7 +100,8 @@ def _chosen(snapshot: Snapshot, only: Only) -> tuple[IntArray, IntArray]:
     return np.asarray(probes, np.int64), np.asarray(objectives, np.int64)
 
 
-def _probes(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
+def probes_json(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
+    """The entries of some probes, by their positions; NaN where the JSON has null."""
     roll = snapshot.roll
     addresses = _names(roll.address, chosen)
     return [
@@ -209,7 +204,8 @@ def _window(view: WindowView, chosen: IntArray) -> list[Json]:
     ]
 
 
-def _objectives(roll: Roll, view: ObjectiveView, chosen: IntArray) -> list[Json]:
+def objectives_json(roll: Roll, view: ObjectiveView, chosen: IntArray) -> list[Json]:
+    """The entries of some objectives, by their positions; NaN where the JSON has null."""
     figures = (view.value, view.low, view.high, view.coverage)
     return [
         {
