@@ -32,7 +32,7 @@ def test_a_bucket_stands_for_its_values_within_1_1_percent_and_a_microsecond(val
 
 
 @given(rtts, st.sampled_from([Fraction(1, 2), Fraction(95, 100), Fraction(99, 100), LEAST, GREATEST]))
-def test_quantile_is_the_bucket_of_the_sorted_sample_at_ceil_pN(values: list[int], share: Fraction) -> None:
+def test_quantile_is_the_bucket_of_the_sorted_sample_at_rank_ceil_p_n(values: list[int], share: Fraction) -> None:
     rank = -(-share.numerator * len(values) // share.denominator)
     expected = MIDDLE_SECONDS[bucket_of(np.array([sorted(values)[rank - 1]]))][0]
     assert quantiles(histogram(values), (share,))[0, 0] == expected
