@@ -1,10 +1,11 @@
 """The control socket, both ends: how the command line asks the running agent.
 
 Rules: a unix stream socket, mode 0660; every request knows its peer by SO_PEERCRED. One request a
-connection: a line of JSON `{"op": ..., ...}`. The answer is a line of JSON, `{"ok": true, "length": n}`
-or `{"ok": false, "problem": ..., "remedy": ...}`, and then n bytes of body. What an operation does is
-the caller's: a visible table of handlers. The client end (`ask`) is plain sockets: asyncio is imported
-only by the server, because the command line must start fast.
+connection: a line of JSON `{"op": ..., ...}`. The answer is a line of JSON: `{"ok": true, "length": n}`
+and then n bytes of body, or `{"ok": false, "problem": ..., "remedy": ...}`, or `{"ok": false, "faults":
+[...]}` of a configuration. What an operation does is the caller's: a visible table of handlers. The
+client end (`ask`) is plain sockets: asyncio is imported only by the server, because the command line
+must start fast.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import stat
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from netsla.errors import AgentError, ConfigError, HostError, NetslaError
+from netsla.errors import AgentError, ConfigError, Fault, HostError, NetslaError
 
 if TYPE_CHECKING:
     import asyncio
@@ -56,7 +57,10 @@ def peer_of(sock: socket.socket) -> Peer:
 
 
 def ask(path: str, request: Request, *, seconds: float = 30.0) -> bytes:
-    """One request, its answer's body. :class:`AgentError` if there is no agent, or it says no."""
+    """One request, its answer's body.
+
+    :class:`AgentError` if there is no agent or it says no, :class:`ConfigError` if that is for its configuration.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
         channel.settimeout(seconds)
         try:
@@ -75,8 +79,10 @@ def _body(line: bytes, read: Callable[[int], bytes]) -> bytes:
         head = json.loads(line)
     except ValueError as error:
         raise AgentError("the agent closed the connection without an answer", "see its journal") from error
+    if "faults" in head:
+        raise ConfigError([Fault(**fault) for fault in head["faults"]])
     if not head["ok"]:
-        raise AgentError(head["problem"], head.get("remedy", ""))
+        raise AgentError(head["problem"], head["remedy"])
     body = read(head["length"])
     if len(body) != head["length"]:
         raise AgentError("the agent's answer broke off", "see its journal")
@@ -150,7 +156,7 @@ class ControlServer:
                 raise AgentError(f"unknown operation {request['op']!r}", f"known: {', '.join(sorted(self._handlers))}")
             return _framed(await handler(request, peer))
         except ConfigError as error:
-            return [_line({"ok": False, "problem": str(error), "remedy": ""})]
+            return [_line({"ok": False, "faults": [asdict(fault) for fault in error.faults]})]
         except NetslaError as error:
             return [_line({"ok": False, "problem": error.problem, "remedy": error.remedy})]
 

@@ -154,9 +154,7 @@ class WebServer:
             return await stream(request, CONTENT_TYPE, text.pieces)
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
-        query = request.query
-        only = Only(query.get("agreement"), query.get("endpoint"), breached=query.get("breached") in {"1", "true"})
-        body = await self._rendered(pieces, await self._source.snapshot(), only)
+        body = await self._rendered(pieces, await self._source.snapshot(), Only.of(request.query))
         return await stream(request, "application/json; charset=utf-8", body)
 
     async def _overview(self, request: web.Request) -> web.StreamResponse:

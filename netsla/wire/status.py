@@ -8,7 +8,7 @@ A value that does not exist is null, never 0 or 100 %. Field names are promises 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,26 @@ CHUNK = 200  # entries
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """What of the fleet to show; nothing named shows all. `breached`: endpoints with a breached objective."""
+    """What of the fleet to show; nothing named shows all.
+
+    `breached`: endpoints with a breached objective. `windows` names the windows wanted, None all.
+    """
 
     agreement: str | None = None
     endpoint: str | None = None
     breached: bool = False
+    windows: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> Only:
+        """From the keys of a control request or of a query; what is missing or odd leaves nothing out."""
+        agreement, endpoint, windows = (request.get(key) for key in ("agreement", "endpoint", "windows"))
+        return cls(
+            agreement if isinstance(agreement, str) else None,
+            endpoint if isinstance(endpoint, str) else None,
+            breached=request.get("breached") in (True, "1", "true"),
+            windows=tuple(map(str, windows)) if isinstance(windows, list | tuple) else None,
+        )
 
     @property
     def everything(self) -> bool:
@@ -52,7 +67,7 @@ def pieces(snapshot: Snapshot, only: Only = Only()) -> list[bytes]:
     return [
         orjson.dumps(head)[:-1],
         b',"probes":[',
-        *_parts(lambda chosen: probes_json(snapshot, chosen), probes),
+        *_parts(lambda chosen: probes_json(snapshot, chosen, only.windows), probes),
         b'],"objectives":[',
         *_parts(lambda chosen: objectives_json(snapshot.roll, snapshot.objectives, chosen), objectives),
         b"]}",
@@ -100,7 +115,7 @@ def positions(snapshot: Snapshot, only: Only) -> tuple[IntArray, IntArray]:
     return np.asarray(probes, np.int64), np.asarray(objectives, np.int64)
 
 
-def probes_json(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
+def probes_json(snapshot: Snapshot, chosen: IntArray, windows: tuple[str, ...] | None = None) -> list[Json]:
     """The entries of some probes, by their positions; NaN where the JSON has null."""
     roll = snapshot.roll
     addresses = _names(roll.address, chosen)
@@ -114,9 +129,9 @@ def probes_json(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
             "standing": PROBE_STANDINGS[standing],
             "totals": totals,
             "last": last,
-            "windows": windows,
+            "windows": views,
         }
-        for agreement, endpoint, probe, kind, address, standing, totals, last, windows in zip(
+        for agreement, endpoint, probe, kind, address, standing, totals, last, views in zip(
             _names(roll.agreement, chosen),
             _names(roll.endpoint, chosen),
             _names(roll.probe, chosen),
@@ -125,7 +140,7 @@ def probes_json(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
             snapshot.standing[chosen].tolist(),
             _totals(snapshot, chosen),
             _lasts(snapshot, chosen, addresses),
-            _windows(snapshot, chosen),
+            _windows(snapshot, chosen, windows),
             strict=True,
         )
     ]
@@ -172,12 +187,14 @@ def _last(instant: str, outcome: int, seconds: float, detail: int, address: str)
     return last if why is None else last | {"detail": why}
 
 
-def _windows(snapshot: Snapshot, chosen: IntArray) -> list[Json]:
+def _windows(snapshot: Snapshot, chosen: IntArray, names: tuple[str, ...] | None) -> list[Json]:
     """For each chosen probe its windows by name."""
     every: list[Json] = [{} for _ in range(len(chosen))]
     place = np.full(len(snapshot.roll.agreement), -1)
     place[chosen] = np.arange(len(chosen))
     for view in snapshot.windows:
+        if names is not None and view.name not in names:
+            continue
         mine = np.flatnonzero(place[view.member] >= 0)
         for at, figures in zip(place[view.member[mine]].tolist(), _window(view, mine), strict=True):
             every[at][view.name] = figures

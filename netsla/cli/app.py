@@ -1,0 +1,172 @@
+"""Every command with its options, and where their errors end.
+
+Rules: a command parses, calls one function and gives its exit code. What a command needs is imported
+when it runs, so that `netsla --help` and the shell's completion are fast. Errors go to stderr with
+their remedy; exit codes are promises (:class:`netsla.errors.Exit`).
+"""
+# ruff: noqa: PLC0415 - see the rules above
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netsla.cli.places import DEFAULT_CONFIG, socket_path
+from netsla.errors import AgentError, ConfigError, Exit, HostError
+
+
+class StatusFormat(StrEnum):
+    """How `netsla status` prints."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+
+
+class CheckFormat(StrEnum):
+    """How `netsla check` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Kind(StrEnum):
+    """How `netsla probe` asks."""
+
+    ICMP = "icmp"
+    TCP = "tcp"
+
+
+Config = Annotated[Path, typer.Option("--config", envvar="NETSLA_CONFIG", help="The configuration file.")]
+Socket = Annotated[
+    Path | None,
+    typer.Option("--socket", envvar="NETSLA_SOCKET", help="The agent's control socket (else as configured)."),
+]
+
+app = typer.Typer(
+    name="netsla",
+    help="The agent that settles service level agreements.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The console script: run a command, exit with its code."""
+    try:
+        app()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(Exit.CONFIG) from None
+    except (HostError, AgentError) as error:
+        print(f"netsla: {error}", file=sys.stderr)
+        raise SystemExit(Exit.HOST) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None  # 128 + SIGINT, as shells have it
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"netsla {version('netsla')}")
+        raise typer.Exit
+
+
+@app.callback()
+def netsla(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The agent that settles service level agreements: exact figures, with evidence."""
+
+
+@app.command()
+def run(config: Config = DEFAULT_CONFIG) -> None:
+    """Run the agent in the foreground until SIGTERM."""
+    from netsla import agent
+
+    raise typer.Exit(agent.run(config))
+
+
+@app.command()
+def check(
+    file: Annotated[Path | None, typer.Argument(help="The file to check (else as --config).")] = None,
+    config: Config = DEFAULT_CONFIG,
+    form: Annotated[CheckFormat, typer.Option("--format", help="How to print.")] = CheckFormat.TEXT,
+) -> None:
+    """Check the configuration as the agent would read it."""
+    from netsla.cli import check as command
+
+    raise typer.Exit(command.check(file or config, as_json=form is CheckFormat.JSON))
+
+
+@app.command()
+def status(
+    what: Annotated[str | None, typer.Argument(metavar="[AGREEMENT[/ENDPOINT]]", help="Only this.")] = None,
+    form: Annotated[StatusFormat, typer.Option("--format", help="How to print.")] = StatusFormat.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until interrupted.")] = False,
+    breached: Annotated[bool, typer.Option("--breached", help="Only endpoints with a breached objective.")] = False,
+    socket: Socket = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Show where every agreement stands: exit 0 all met, 1 something breached, 4 something unknown."""
+    from netsla.cli import status as command
+
+    question = command.Question(socket_path(socket, config), what, form.value, breached=breached)
+    raise typer.Exit(command.watch(question) if watch else command.status(question))
+
+
+@app.command()
+def probe(
+    address: Annotated[str, typer.Argument(help="A name or a numeric address.")],
+    kind: Annotated[Kind, typer.Option("--type", help="How to ask.")] = Kind.ICMP,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The port, for tcp.")] = None,
+    count: Annotated[int, typer.Option("-c", "--count", min=1, max=1000, help="How many probes.")] = 5,
+) -> None:
+    """Probe one address and explain every step: socket, addresses, time stamps, errors."""
+    from netsla.cli import probe as command
+
+    raise typer.Exit(command.probe(address, kind.value, port, count))
+
+
+@app.command()
+def doctor(config: Config = DEFAULT_CONFIG) -> None:
+    """Say what limits this host, and how to lift it."""
+    from netsla.cli import doctor as command
+
+    raise typer.Exit(command.doctor(config))
+
+
+@app.command()
+def reload(socket: Socket = None, config: Config = DEFAULT_CONFIG) -> None:
+    """Let the running agent read its configuration anew; a bad one is refused and the old one goes on."""
+    from netsla.cli import status as command
+
+    raise typer.Exit(command.reload(socket_path(socket, config)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration."""
+    from netsla.cli import check as command
+
+    raise typer.Exit(command.schema())
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Write a first configuration, with comments, that runs as it is."""
+    from netsla.cli import init as command
+
+    raise typer.Exit(command.init(file, force=force))

@@ -1,0 +1,65 @@
+"""Printing: aligned tables, the same on a terminal and in a pipe; colour on a terminal only.
+
+Rules: a reader that goes away (`| head`) ends the printing, not the command's exit code. Colour never
+says what the words do not. `NO_COLOR` is honoured.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+_COLOURS = {"breached": "31;1", "bad": "31;1", "met": "32", "good": "32", "no data": "33", "unknown": "33"}
+_COLOURS |= {"insufficient data": "33"}
+
+
+def say(text: str) -> None:
+    """Text and a newline to standard output."""
+    write(text.encode("utf-8", "surrogateescape") + b"\n")
+
+
+def write(data: bytes) -> None:
+    """Bytes to standard output, now."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # nobody reads any more: let what follows go nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(text: str) -> None:
+    """A line to standard error."""
+    print(text, file=sys.stderr)
+
+
+def on_terminal() -> bool:
+    """Whether standard output is one."""
+    return sys.stdout.isatty()
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, colour: bool = False) -> str:
+    """Columns as wide as their widest cell, two blanks between; the first column is a standing."""
+    columns = list(zip(head, *rows, strict=True))
+    padded = [_padded(column) for column in columns[:-1]]
+    lines = ["  ".join(cells) for cells in zip(*padded, columns[-1], strict=True)]
+    if not colour:
+        return "\n".join(lines)
+    standings = [row[0] for row in rows]
+    return "\n".join([f"\x1b[1m{lines[0]}\x1b[0m", *map(_coloured, lines[1:], standings)])
+
+
+def _padded(column: Sequence[str]) -> list[str]:
+    width = max(map(len, column))
+    return [cell.ljust(width) for cell in column]
+
+
+def _coloured(line: str, standing: str) -> str:
+    code = _COLOURS.get(standing)
+    return f"\x1b[{code}m{standing}\x1b[0m{line[len(standing) :]}" if code else line
+
+
+def wants_colour() -> bool:
+    """On a terminal, unless the user asked for none."""
+    return on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
