@@ -1,0 +1,217 @@
+"""Objectives: merged by id over the levels, then checked against the probes that must feed them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from netsla.config.layers import Layers
+from netsla.config.quantity import Wrong, duration_text, meant, percentile
+from netsla.config.source import Faults, Map, Place, Scalar, Seq
+from netsla.config.tables import ObjectiveTable, ReactionTable, TermsTable
+from netsla.model import SECOND, Bound, Clear, Metric, Objective, ProbeSpec, ProbeType, Reaction, Span, UptimeRule
+
+# Which probes can tell which metric: TCP hides loss, because the kernel repeats a lost SYN (SLA §1).
+FEEDS = {
+    Metric.UPTIME: {ProbeType.ICMP, ProbeType.TCP},
+    Metric.TIME_TO_REPAIR: {ProbeType.ICMP, ProbeType.TCP},
+    Metric.LATENCY: {ProbeType.ICMP, ProbeType.TCP},
+    Metric.PACKET_DELIVERY: {ProbeType.ICMP},
+    Metric.JITTER: {ProbeType.ICMP},
+}
+RATIOS = {Metric.UPTIME, Metric.PACKET_DELIVERY}
+_STATISTICS = {Metric.LATENCY: ("mean", "min", "max"), Metric.TIME_TO_REPAIR: ("mean", "max")}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where objectives are to hold: the probes (None: already wrong), the uptime rule, and whose they are."""
+
+    probes: tuple[ProbeSpec, ...] | None
+    uptime: UptimeRule
+    whose: str
+
+
+def written(layers: Sequence[TermsTable]) -> frozenset[str]:
+    """Every id that the file gives to an objective, even where the objective itself is wrong."""
+    found = set()
+    for table in layers:
+        node = table.node.get("objectives")
+        for item in node if isinstance(node, Seq) else ():
+            name = item.get("id") if isinstance(item, Map) else None
+            if isinstance(name, Scalar):
+                found.add(name.text)
+    return frozenset(found)
+
+
+def merge(
+    layers: Sequence[TermsTable], setting: Setting, faults: Faults
+) -> tuple[tuple[Objective, ...], dict[str, Place]]:
+    """The objectives that hold, and the place of each one's target."""
+    levels: dict[str, list[ObjectiveTable]] = {}
+    for table in layers:
+        _add_level(table, levels, faults)
+    found = []
+    places = {}
+    for name, tables in levels.items():
+        keys = Layers(tables, tables[-1].place())
+        promise = _build(name, keys, setting, faults)
+        if promise is not None:
+            found.append(promise)
+            places[name] = keys.place("target")
+    return tuple(found), places
+
+
+def _add_level(table: TermsTable, levels: dict[str, list[ObjectiveTable]], faults: Faults) -> None:
+    first: dict[str, Place] = {}
+    for one in table.objectives or ():
+        place = one.place("id")
+        if one.id in first:
+            at = first[one.id]
+            problem = f"objective {one.id!r} is there already, at {at.file}:{at.line}:{at.column}"
+            faults.add(place, problem, "give every objective its own id")
+            continue
+        first[one.id] = place
+        if not one.drop:
+            levels.setdefault(one.id, []).append(one)
+        elif levels.pop(one.id, None) is None:
+            faults.add(place, f"no objective {one.id!r} to drop", meant(one.id, levels) or "remove the entry")
+
+
+def _build(name: str, keys: Layers, setting: Setting, faults: Faults) -> Objective | None:
+    missing = [key for key in ("metric", "target", "window") if not keys.gives(key)]
+    for key in missing:
+        faults.add(keys.place("id"), f"objective {name!r} has no {key}", f"add {key}: {_EXAMPLES[key]}")
+    metric_name, target, window = keys.get("metric"), keys.get("target"), keys.get("window")
+    if metric_name is None:
+        return None
+    metric = Metric(metric_name)
+    statistic, percent = _statistic(metric, keys, faults)
+    if target is not None:
+        _check_target(metric, target, keys.place("target"), faults)
+    if window is not None:
+        _check_window(metric, window, setting, keys.place("window"), faults)
+    _check_aggregate(metric, keys, faults)
+    _check_feed(name, metric, keys, setting, faults)
+    if target is None or window is None:
+        return None
+    return Objective(
+        id=name,
+        metric=metric,
+        target=target,
+        window=window,
+        severity=keys.get("severity", "P2"),
+        statistic=statistic,
+        percent=percent,
+        probe=keys.get("probe"),
+        scope=keys.get("scope", "available" if window.calendar else "all"),
+        aggregate=keys.get("aggregate", "pooled"),
+        reaction=_reaction(keys, faults),
+        no_data_after_ns=keys.get("no_data_after"),
+    )
+
+
+_EXAMPLES = {"metric": "uptime", "target": '">= 99.9%"', "window": "month"}
+
+
+def _statistic(metric: Metric, keys: Layers, faults: Faults) -> tuple[str, Fraction | None]:
+    """Statistic and, for a percentile, its ratio. The mean is what latency promises unless said otherwise."""
+    text = keys.get("statistic")
+    allowed = _STATISTICS.get(metric, ())
+    if text is None:
+        return ("mean" if metric is Metric.LATENCY else ""), None
+    if not allowed:
+        faults.add(keys.place("statistic"), f"{metric} has no statistic", "remove the key")
+    elif metric is Metric.LATENCY:
+        try:
+            ratio = percentile(text)
+        except Wrong as wrong:
+            faults.add(keys.place("statistic"), f"statistic: {wrong.problem}", wrong.remedy)
+            return text, None
+        if ratio is not None:
+            return text, ratio
+    if allowed and text not in allowed:
+        known = ", ".join(allowed) + (", p95, p99.9 …" if metric is Metric.LATENCY else "")
+        faults.add(keys.place("statistic"), f"statistic: {text!r} is not known for {metric}", f"write {known}")
+    return text, None
+
+
+def _check_target(metric: Metric, target: Bound, place: Place, faults: Faults) -> None:
+    ratio = "%" in target.text
+    if metric in RATIOS:
+        if not ratio:
+            faults.add(place, f"target: {metric} is a percentage", 'write for instance ">= 99.9%"')
+        elif not target.at_least:
+            turned = target.text.replace("<=", ">=")
+            faults.add(place, f"target: {metric} is promised as a minimum", f'write "{turned}"')
+    elif ratio:
+        faults.add(place, f"target: {metric} is a time", 'write for instance "<= 50ms"')
+    elif target.at_least:
+        turned = target.text.replace(">=", "<=")
+        faults.add(place, f"target: {metric} is promised as a maximum", f'write "{turned}"')
+    elif not target.value:
+        faults.add(place, f"target: a {metric} of nothing cannot be met", 'write for instance "<= 50ms"')
+
+
+def _check_window(metric: Metric, window: Span, setting: Setting, place: Place, faults: Faults) -> None:
+    step = setting.uptime.interval_ns
+    if metric is Metric.UPTIME and window.seconds * SECOND % step:
+        problem = f"window {window.name} is not a whole number of uptime intervals ({duration_text(step)})"
+        faults.add(place, problem, "choose a multiple")
+
+
+def _check_aggregate(metric: Metric, keys: Layers, faults: Faults) -> None:
+    if keys.get("aggregate") and metric is not Metric.PACKET_DELIVERY:
+        faults.add(keys.place("aggregate"), f"{metric} has no aggregate", "remove the key")
+
+
+def _check_feed(name: str, metric: Metric, keys: Layers, setting: Setting, faults: Faults) -> None:
+    """A promise that no probe can tell anything about is an error (SLA §5)."""
+    if setting.probes is None:
+        return
+    wanted = keys.get("probe")
+    chosen = [spec for spec in setting.probes if wanted in (None, spec.name)]
+    if not chosen:
+        problem = f"objective {name!r} needs probe {wanted!r}, which {setting.whose} does not use"
+        names = [spec.name for spec in setting.probes]
+        remedy = f"{meant(wanted, names)} Or leave the objective out there: {{id: {name}, drop: true}}"
+        faults.add(keys.place("probe"), problem, remedy)
+    elif not any(spec.type in FEEDS[metric] for spec in chosen):
+        which = "probe " + repr(wanted) if wanted else f"the probes of {setting.whose}"
+        problem = f"no probe can feed objective {name!r}: {which} cannot tell {metric}"
+        faults.add(keys.place("probe" if wanted else "metric"), problem, "use a probe of type icmp, or drop it")
+
+
+def _reaction(keys: Layers, faults: Faults) -> Reaction:
+    table = keys.get("reaction")
+    if table is None:
+        return Reaction()
+    needs = {"immediate": (), "consecutive": ("count",), "xofy": ("x", "y"), "average": ("n",)}[table.type]
+    for key in ("count", "x", "y", "n"):
+        if key in needs and not table.gives(key):
+            faults.add(table.place(), f"reaction {table.type} needs {key}", f"add {key}: 3")
+        elif key not in needs and table.gives(key):
+            faults.add(table.place(key), f"{key} has no meaning in reaction {table.type}", "remove it")
+    if table.x and table.y and table.x > table.y:
+        faults.add(table.place("x"), f"{table.x} of the last {table.y} cannot be", "x is at most y")
+    return Reaction(
+        type=table.type,
+        count=table.count or 1,
+        x=table.x or 0,
+        y=table.y or 0,
+        n=table.n or 0,
+        clear=_clear(table, faults),
+    )
+
+
+def _clear(table: ReactionTable, faults: Faults) -> Clear:
+    """When the alert ends; unless said, as it began: so many in a row, or x of y, the other way."""
+    own = table.clear
+    if own is None:
+        return Clear(count=table.count or 1, x=table.x or 0, y=table.y or 0)
+    if own.gives("x") != own.gives("y") or (own.gives("count") and own.gives("x")):
+        faults.add(own.place(), "clear is either count, or x and y", "write {count: 3} or {x: 3, y: 5}")
+    if own.x and own.y and own.x > own.y:
+        faults.add(own.place("x"), f"{own.x} of the last {own.y} cannot be", "x is at most y")
+    return Clear(count=own.count or 1, x=own.x or 0, y=own.y or 0)

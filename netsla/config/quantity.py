@@ -1,0 +1,222 @@
+"""Text to values and back: durations, percentages, targets, windows, times of day, dates.
+
+Rules: pure. Every reader takes text and returns a value or raises :class:`Wrong`, which says what is wrong
+and what to write instead. Ratios are exact (`Fraction`), durations whole nanoseconds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from netsla.model import SECOND, Bound, Span
+
+# Units as Prometheus writes them, longest first (a day is 24 h, a year 365 d), and `us` for fast networks.
+UNITS = {
+    "y": 365 * 86_400 * SECOND,
+    "w": 7 * 86_400 * SECOND,
+    "d": 86_400 * SECOND,
+    "h": 3_600 * SECOND,
+    "m": 60 * SECOND,
+    "s": SECOND,
+    "ms": SECOND // 1_000,
+    "us": SECOND // 1_000_000,
+}
+CALENDAR = ("day", "week", "month", "quarter", "year")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ROLLING_MIN_SECONDS, ROLLING_MAX_SECONDS = 60, 90 * 86_400
+
+DURATION_PATTERN = "(?:(\\d+)y)?(?:(\\d+)w)?(?:(\\d+)d)?(?:(\\d+)h)?(?:(\\d+)m)?(?:(\\d+)s)?(?:(\\d+)ms)?(?:(\\d+)us)?"
+_DURATION = re.compile(DURATION_PATTERN, re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)", re.ASCII)
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%", re.ASCII)
+_TARGET = re.compile(r"(>=|<=)\s*(\S.*)")
+_CLOCK = re.compile(r"(\d{2}):(\d{2})", re.ASCII)
+_PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
+
+_SEXAGESIMAL = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?", re.ASCII)
+_ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]+|0\d+|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\d[\d_]*_[\d_]*)", re.ASCII)
+_YES_NO = frozenset({"y", "n", "yes", "no", "on", "off"})
+
+
+class Wrong(ValueError):  # noqa: N818 - reads as what it is: `raise Wrong("...", "write ...")`
+    """A value that cannot be: the problem, what to write instead, and where if that is known better."""
+
+    def __init__(self, problem: str, remedy: str = "", place: tuple[str, int, int] | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+        self.place = place
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The did-you-mean for `word`, else the list of what is known; empty when nothing is."""
+    names = sorted(set(known))
+    if not names:
+        return ""
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {folded[close[0]]!r}?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"known: {shown}"
+
+
+def trap(text: str) -> Wrong | None:
+    """What YAML 1.1 readers would turn this unquoted text into, as the mistake it is; None when harmless."""
+    if text.casefold() in _YES_NO:
+        return Wrong(f"YAML reads {text} as true or false", f'write true or false, or "{text}" in quotes')
+    if _SEXAGESIMAL.fullmatch(text):
+        return Wrong(f"YAML reads {text} as a number in base 60", f'write "{text}" in quotes')
+    if _ODD_NUMBER.fullmatch(text):
+        return Wrong(f"YAML reads {text} as a number in another base", f'write it in decimal, or "{text}" in quotes')
+    return None
+
+
+def duration(text: str) -> int:
+    """Nanoseconds of a duration as Prometheus writes it: 500ms, 5m, 1h30m, 30d."""
+    match = _DURATION.fullmatch(text)
+    if match and text:
+        return sum(int(n) * unit for n, unit in zip(match.groups(), UNITS.values(), strict=True) if n)
+    if _NUMBER.fullmatch(text):
+        raise Wrong(f"{text} has no unit", f"write a unit: {text.lstrip('+-')}s, or ms, m, h, d, w")
+    if re.fullmatch(r"\d*\.\d+(ms|us|[smhdwy])", text, re.ASCII):
+        raise Wrong(f"{text!r}: durations are whole numbers", "use a smaller unit: 1500ms, not 1.5s")
+    raise Wrong(f"{text!r} is not a duration", "write for instance 500ms, 5m, 1h30m or 30d (larger units first)")
+
+
+def duration_text(nanoseconds: int) -> str:
+    """The shortest duration that `duration` reads back to the same value."""
+    parts = []
+    for name, unit in UNITS.items():
+        count, nanoseconds = divmod(nanoseconds, unit)
+        if count:
+            parts.append(f"{count}{name}")
+    return "".join(parts) or "0s"
+
+
+def percent(text: str) -> Fraction:
+    """An exact ratio in 0..1 from a percentage such as 99.9%."""
+    match = _PERCENT.fullmatch(text)
+    if match is None:
+        if _NUMBER.fullmatch(text):
+            raise Wrong(f"{text} has no unit", f"write {text.lstrip('+-')}%, with the percent sign")
+        raise Wrong(f"{text!r} is not a percentage", "write for instance 99.9%")
+    ratio = Fraction(match[1]) / 100
+    if ratio > 1:
+        raise Wrong(f"{text} is more than 100 %", "percentages lie between 0% and 100%")
+    return ratio
+
+
+def percent_text(ratio: Fraction) -> str:
+    """The percentage that `percent` reads back to the same ratio; exact for every ratio a file can hold."""
+    return f"{decimal_text(ratio * 100)}%"
+
+
+def decimal_text(value: Fraction) -> str:
+    """A fraction with a finite decimal expansion, in full."""
+    digits = 0
+    while (value * 10**digits).denominator != 1:
+        digits += 1
+    return f"{Decimal(int(value * 10**digits)).scaleb(-digits):f}"
+
+
+def target(text: str) -> Bound:
+    """A target such as `>= 99.9%` or `<= 50ms`; the value is a ratio or nanoseconds, whichever was written."""
+    match = _TARGET.fullmatch(text)
+    if match is None:
+        if text[:1] in "<>=≤≥":
+            raise Wrong(f"{text!r} is not a target", "the comparison is >= or <=, then a value with its unit")
+        raise Wrong(f"{text!r} has no direction", f'write ">= {text}" or "<= {text}"')
+    value = percent(match[2]) if "%" in match[2] else Fraction(_with_unit(match[2]))
+    return Bound(at_least=match[1] == ">=", value=value, text=text)
+
+
+def _with_unit(text: str) -> int:
+    if _NUMBER.fullmatch(text):
+        raise Wrong(f"{text} has no unit", f"write {text}% or {text}ms, whichever is meant")
+    return duration(text)
+
+
+def span(text: str) -> Span:
+    """A window: a duration of 1 minute to 90 days, or day, week, month, quarter, year."""
+    if text in CALENDAR:
+        return Span(text, calendar=text)
+    if text.isalpha():
+        raise Wrong(f"{text!r} is not a window", meant(text, CALENDAR) + "; or a duration such as 5m")
+    seconds, rest = divmod(duration(text), SECOND)
+    if rest or not ROLLING_MIN_SECONDS <= seconds <= ROLLING_MAX_SECONDS:
+        raise Wrong(f"window {text} is out of range", "rolling windows are whole seconds from 1m to 90d")
+    return Span(text, seconds=seconds)
+
+
+def clock(text: str) -> int:
+    """Minute of the day from "08:00"; 24:00 is 1440."""
+    match = _CLOCK.fullmatch(text)
+    if match:
+        hour, minute = int(match[1]), int(match[2])
+        if minute < 60 and hour * 60 + minute <= 1440:
+            return hour * 60 + minute
+    raise Wrong(f"{text!r} is not a time of day", 'write "08:00", in quotes, from "00:00" to "24:00"')
+
+
+def clock_text(minute: int) -> str:
+    """The time of day as `clock` reads it."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def clock_range(text: str) -> tuple[int, int]:
+    """Minutes of day of "00:00-06:00"; the second may be smaller: then it is on the next day."""
+    first, dash, last = text.partition("-")
+    if not dash:
+        raise Wrong(f"{text!r} is not a range of times", 'write "00:00-06:00"')
+    begin, end = clock(first.strip()), clock(last.strip())
+    if begin == end:
+        raise Wrong(f"{text!r} is empty", 'for the whole day write "00:00-24:00"')
+    return begin, end
+
+
+def day(text: str) -> date:
+    """A date as 2026-02-01."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            raise Wrong(f"{text} does not exist: {error}", "write an existing day as YYYY-MM-DD") from error
+    raise Wrong(f"{text!r} is not a date", "write it as YYYY-MM-DD")
+
+
+def moment(text: str) -> date | datetime:
+    """A date, or a time of a date with or without its UTC offset (without: local, in the agreement's zone)."""
+    if "T" not in text and " " not in text:
+        return day(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Wrong(f"{text!r} is not a date or time", "write 2026-02-01, 2026-02-01T02:00 or …T02:00+01:00") from error
+
+
+def percentile(text: str) -> Fraction | None:
+    """The ratio of p95 or p99.9, None for a text that is no percentile."""
+    match = _PERCENTILE.fullmatch(text)
+    if match is None:
+        return None
+    ratio = Fraction(match[1]) / 100
+    if not 0 < ratio <= 1:
+        raise Wrong(f"{text} is not a percentile", "write p50, p95, p99.9: above p0, up to p100")
+    return ratio
+
+
+def weekdays(text: str) -> list[int]:
+    """Days of the week, 0 = Monday, of `mon` or `mon-fri` (`sat-mon` runs over Sunday)."""
+    first, dash, last = text.casefold().partition("-")
+    for name in (first, last) if dash else (first,):
+        if name not in WEEKDAYS:
+            raise Wrong(f"{name!r} is not a day of the week", f"write {', '.join(WEEKDAYS)} or a range: mon-fri")
+    begin = WEEKDAYS.index(first)
+    count = (WEEKDAYS.index(last) - begin) % 7 + 1 if dash else 1
+    return [(begin + i) % 7 for i in range(count)]
