@@ -33,12 +33,11 @@ def integers(values: IntArray) -> Slots:
     if values.size == 0:
         return _nothing()
     odd = (values < 0) | (values >= _OCTET * _OCTET)
-    usual = np.where(odd, 0, values) if odd.any() else values
-    last = _padded(usual)
+    large = np.flatnonzero((values >= _OCTET) & ~odd)
+    last = _padded(np.where(values < _OCTET, np.maximum(values, 0), 0))
     first = np.full(len(values), _blank(), np.uint64)
-    large = np.flatnonzero(usual >= _OCTET)
     if large.size:
-        high, low = np.divmod(usual[large], _OCTET)
+        high, low = np.divmod(values[large], _OCTET)
         first[large] = _padded(high)
         last[large] = _zero_filled(low)
     return _patched(first, last, odd, values)
