@@ -1,0 +1,138 @@
+"""Packets in batches: sendmmsg and recvmmsg over numpy buffers, with the kernel's time stamps.
+
+Rules: memory is laid out once; a call touches only numbers in it. Kernel structures are those of 64-bit
+Linux (recvmmsg(2), cmsg(3), timestamping.rst). Knows nothing of ICMP.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+_libc.recvmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p]
+
+SO_TIMESTAMPING = 37
+TX_SOFTWARE, RX_SOFTWARE, SOFTWARE, OPT_ID, OPT_CMSG = 1 << 1, 1 << 3, 1 << 4, 1 << 7, 1 << 10
+STAMPS = TX_SOFTWARE | RX_SOFTWARE | SOFTWARE | OPT_ID | OPT_CMSG
+SO_MEMINFO = 55
+_DROPS = 8  # index in SO_MEMINFO: packets the receive buffer had no room for
+SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32
+EE_ORIGIN_LOCAL, EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING = 1, 2, 3, 4
+
+MMSGHDR = np.dtype(
+    {
+        "names": ["name", "namelen", "iov", "iovlen", "control", "controllen", "flags", "len"],
+        "formats": ["u8", "u4", "u8", "u8", "u8", "u8", "i4", "u4"],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
+        "itemsize": 64,
+    }
+)
+IOVEC = np.dtype([("base", "u8"), ("len", "u8")])
+NAME_BYTES = 28  # struct sockaddr_in6, the longer one
+CONTROL_BYTES = 192
+"""Room for the stamps (64 bytes) and an extended error with its offender (at most 64)."""
+
+
+def addresses_of(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
+    """Memory address of each row of a two-dimensional array."""
+    base, step = array.ctypes.data, array.strides[0]
+    return base + step * np.arange(len(array), dtype=np.uint64)
+
+
+class Outbox:
+    """Packets laid out for sending: row i goes to `names[i]`; a contiguous slice goes in one call."""
+
+    def __init__(self, names: npt.NDArray[np.uint8], name_bytes: int, packets: npt.NDArray[np.uint8]) -> None:
+        self._names, self.packets = np.ascontiguousarray(names), np.ascontiguousarray(packets)
+        self._iovec = np.zeros(len(packets), IOVEC)
+        self._iovec["base"], self._iovec["len"] = addresses_of(self.packets), packets.shape[1]
+        self._headers = np.zeros(len(packets), MMSGHDR)
+        self._headers["name"], self._headers["namelen"] = addresses_of(self._names), name_bytes
+        self._headers["iov"], self._headers["iovlen"] = addresses_of(self._iovec.reshape(-1, 1)), 1
+        self._base = self._headers.ctypes.data
+
+    def send(self, fd: int, begin: int, end: int) -> int:
+        """Send packets [begin, end); returns how many left, or -errno if the first did not."""
+        sent = int(_libc.sendmmsg(fd, self._base + 64 * begin, end - begin, 0))
+        return sent if sent >= 0 else -ctypes.get_errno()
+
+
+class Inbox:
+    """Room for a batch of incoming packets, or of entries of the error queue."""
+
+    def __init__(self, size: int, packet_bytes: int) -> None:
+        self.size = size
+        self.packets = np.zeros((size, packet_bytes), np.uint8)
+        self.names = np.zeros((size, NAME_BYTES), np.uint8)
+        self.control = np.zeros((size, CONTROL_BYTES), np.uint8)
+        self._iovec = np.zeros(size, IOVEC)
+        self._iovec["base"], self._iovec["len"] = addresses_of(self.packets), packet_bytes
+        self._headers = np.zeros(size, MMSGHDR)
+        self._headers["name"], self._headers["iov"] = addresses_of(self.names), addresses_of(self._iovec.reshape(-1, 1))
+        self._headers["iovlen"], self._headers["control"] = 1, addresses_of(self.control)
+        self._base = self._headers.ctypes.data
+        self.lengths = self._headers["len"]
+        self._dirty = size
+        # views that make a whole batch's control messages columns
+        self.control_u64 = self.control.view(np.uint64)
+        self.control_i64 = self.control.view(np.int64)
+        self.control_u32 = self.control.view(np.uint32)
+
+    def receive(self, fd: int, *, errors: bool = False) -> int:
+        """Fill with what waits, from the error queue if `errors`; returns how many."""
+        self._headers["namelen"][: self._dirty] = NAME_BYTES
+        self._headers["controllen"][: self._dirty] = CONTROL_BYTES
+        flags = socket.MSG_DONTWAIT | (socket.MSG_ERRQUEUE if errors else 0)
+        got = int(_libc.recvmmsg(fd, self._base, self.size, flags, None))
+        self._dirty = max(got, 0)
+        return self._dirty
+
+    @property
+    def control_lengths(self) -> npt.NDArray[np.uint64]:
+        """Bytes of control messages that the kernel wrote, per packet."""
+        return self._headers["controllen"]
+
+    def stamps(self, count: int) -> npt.NDArray[np.int64]:
+        """The software stamp of each of the first `count` packets, UTC ns; 0 where there is none."""
+        control = self.control_i64[:count]
+        is_stamp = (self.control_u32[:count, 2] == socket.SOL_SOCKET) & (self.control_u32[:count, 3] == SO_TIMESTAMPING)
+        is_stamp &= self.control_lengths[:count] >= 64
+        return np.where(is_stamp, control[:, 2] * 1_000_000_000 + control[:, 3], 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Buffers:
+    """What the kernel granted, in bytes."""
+
+    receive: int
+    send: int
+
+
+def enlarge(sock: socket.socket, want: int) -> Buffers:
+    """Large buffers: by force where we may, else up to the host's limit."""
+    for force, plain in ((SO_RCVBUFFORCE, socket.SO_RCVBUF), (SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, force, want)
+        except PermissionError:
+            sock.setsockopt(socket.SOL_SOCKET, plain, want)
+    return Buffers(
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    )
+
+
+def drops(sock: socket.socket) -> int:
+    """How many packets the receive buffer of a socket had no room for, so far."""
+    memory = np.frombuffer(sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36), np.uint32)
+    return int(memory[_DROPS])
+
+
+def random_words(count: int) -> npt.NDArray[np.uint64]:
+    """Unpredictable 64-bit numbers from the kernel."""
+    return np.frombuffer(os.urandom(8 * count), np.uint64)

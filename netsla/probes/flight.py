@@ -1,0 +1,79 @@
+"""Probes in flight: a ring of columns, found again by running number and nonce.
+
+Rules: a probe's place is its 64-bit running number modulo the ring's size; sequence numbers are never a key.
+A place is overwritten only long after its probe's time limit, so that late replies are still known.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FREE, OUT, ANSWERED, LOST, TOLD = range(5)  # TOLD: lost, and its late reply has been told
+
+_COLUMNS = {
+    "row": np.int32,
+    "slot": np.int64,
+    "nonce": np.uint64,
+    "high": np.uint64,  # the address asked, as two words
+    "low": np.uint64,
+    "length": np.uint16,
+    "timeout_ns": np.int64,
+    "mono_ns": np.int64,  # just before the send, in user space
+    "wall_ns": np.int64,
+    "tx_ns": np.int64,  # kernel stamp, UTC; 0: none
+    "channel": np.uint8,
+    "state": np.uint8,
+}
+
+
+class Flights:
+    """The ring; `head` is the number of the next probe."""
+
+    row: npt.NDArray[np.int32]
+    slot: npt.NDArray[np.int64]
+    nonce: npt.NDArray[np.uint64]
+    high: npt.NDArray[np.uint64]
+    low: npt.NDArray[np.uint64]
+    length: npt.NDArray[np.uint16]
+    timeout_ns: npt.NDArray[np.int64]
+    mono_ns: npt.NDArray[np.int64]
+    wall_ns: npt.NDArray[np.int64]
+    tx_ns: npt.NDArray[np.int64]
+    channel: npt.NDArray[np.uint8]
+    state: npt.NDArray[np.uint8]
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self.head = 0
+        self.size = 1 << max(capacity - 1, 1023).bit_length()
+        for name, kind in _COLUMNS.items():
+            setattr(self, name, np.zeros(self.size, kind))
+
+    def grow(self, capacity: int) -> None:
+        """Make room for more; everything in the ring stays known."""
+        if capacity <= self.size:
+            return
+        old = {name: getattr(self, name) for name in _COLUMNS}
+        numbers = np.arange(max(self.head - self.size, 0), self.head)
+        source = numbers & (self.size - 1)
+        self.size = 1 << (capacity - 1).bit_length()
+        for name, kind in _COLUMNS.items():
+            column = np.zeros(self.size, kind)
+            column[numbers & (self.size - 1)] = old[name][source]
+            setattr(self, name, column)
+
+    def places(self, first: int, count: int) -> npt.NDArray[np.int64] | slice:
+        """Where the probes numbered [first, first + count) sit; a slice unless they wrap around."""
+        begin = first & (self.size - 1)
+        if begin + count <= self.size:
+            return slice(begin, begin + count)
+        return np.arange(first, first + count) & (self.size - 1)
+
+    def find(
+        self, numbers: npt.NDArray[np.uint64], nonces: npt.NDArray[np.uint64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Places for (number, nonce) pairs, and whether each is one of ours."""
+        place = (numbers & np.uint64(self.size - 1)).astype(np.int64)
+        age = np.uint64(self.head) - numbers  # wraps to huge for numbers not yet given
+        known = (age > 0) & (age <= self.size) & (self.nonce[place] == nonces) & (self.state[place] != FREE)
+        return place, known

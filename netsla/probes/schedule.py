@@ -1,0 +1,65 @@
+"""The timetable: who is due when.
+
+Rules: pure. Slot n of a probe is at `phase + n * interval` on the UTC scale; phase is a stable hash of the
+probe's identity, so that load is flat and a restart keeps everybody's place (RFC 3432, periodic with random
+start). Time runs in grains of `GRAIN_NS`: a tick serves all grains that have passed since the last one, so a
+longer tick carries more probes, and changing it neither skips nor doubles a slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+GRAIN_NS = 10_000_000
+_BATCH = 256  # probes that a tick should carry: where the cost of a tick is spread thin enough
+_LONGEST_NS = 100_000_000
+
+
+def phase_share(key: str) -> int:
+    """A stable hash of an identity, 64 bit: its share of the interval times 2^64."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+
+
+def tick_ns(rate: float, shortest_interval_ns: int) -> int:
+    """Length of a tick for `rate` probes/s: 10, 20, 50 or 100 ms, never longer than an interval."""
+    wanted = _BATCH / rate * 1e9 if rate else _LONGEST_NS
+    fitting = [step for step in (10, 20, 50, 100) if step * 1_000_000 <= max(wanted, GRAIN_NS)]
+    return max(min(fitting[-1] * 1_000_000, shortest_interval_ns), min(GRAIN_NS, shortest_interval_ns))
+
+
+class Timetable:
+    """Probes of one interval in order of phase: position i of `order` is served in grain `grain[i]` of each cycle."""
+
+    def __init__(self, keys: Sequence[str], interval_ns: int) -> None:
+        self.interval_ns = interval_ns
+        self.grains = max(interval_ns // GRAIN_NS, 1)
+        shares = np.array([phase_share(key) for key in keys], np.uint64)
+        # the top 32 bits are enough for a grain, and their product with it fits
+        grain = ((shares >> np.uint64(32)) * np.uint64(self.grains)) >> np.uint64(32)
+        self.order: npt.NDArray[np.int64] = np.argsort(shares, kind="stable")
+        self.grain: npt.NDArray[np.int64] = grain[self.order].astype(np.int64)
+        self._starts = np.searchsorted(self.grain, np.arange(self.grains + 1))
+
+    def grain_at(self, now_ns: int) -> int:
+        """Number of the grain that holds an instant."""
+        cycle, rest = divmod(now_ns, self.interval_ns)
+        return cycle * self.grains + rest * self.grains // self.interval_ns
+
+    def time_of(self, grain: int) -> int:
+        """When a grain begins."""
+        cycle, part = divmod(grain, self.grains)
+        return cycle * self.interval_ns + -(-part * self.interval_ns // self.grains)
+
+    def due(self, first: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """(slot, begin, end) of the positions in `order` that grains [first, end) serve, cycle by cycle."""
+        while first < end:
+            cycle, part = divmod(first, self.grains)
+            until = min(end - cycle * self.grains, self.grains)
+            begin, stop = int(self._starts[part]), int(self._starts[until])
+            if begin < stop:
+                yield cycle, begin, stop
+            first = (cycle + 1) * self.grains if until == self.grains else end
