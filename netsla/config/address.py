@@ -74,8 +74,8 @@ def listen(text: str) -> tuple[str, int]:
     """Host and port of `127.0.0.1:9469`, `[::]:9469` or `localhost:9469`."""
     match = re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})", text, re.ASCII)
     if match is None:
-        what = f"127.0.0.1:{text}" if text.isdigit() else "127.0.0.1:9469 or [::]:9469"
-        raise Wrong(f"{text!r} is not host:port", f'write "{what}"')
+        what = f'"127.0.0.1:{text}"' if text.isdigit() else '"127.0.0.1:9469" or "[::]:9469"'
+        raise Wrong(f"{text!r} is not host:port", f"write {what}")
     name, port = match[1] if match[2] is None else match[2], int(match[3])
     if not name:
         raise Wrong(f"{text!r} names no address", f'write "127.0.0.1:{port}", or "0.0.0.0:{port}" and "[::]:{port}"')

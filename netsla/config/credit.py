@@ -78,7 +78,7 @@ def _rule(
         problem = f"basis {basis} cannot be worked out for {metrics[name]} ({name!r})"
         faults.add(table.place("basis"), problem, f"it speaks of {' or '.join(sorted(_METRICS[basis]))}")
     for key in ("tiers", "days", "step", "credit"):
-        if key in _KEYS[basis] and not table.gives(key):
+        if key in _KEYS[basis] and not table.gives(key) and not table.node.cut:
             faults.add(table.place(), f"basis {basis} needs {key}", f"add {key}: {_EXAMPLES[key]}")
         elif key not in _KEYS[basis] and table.gives(key):
             faults.add(table.place(key), f"{key} has no meaning with basis {basis}", "remove it")
@@ -101,13 +101,13 @@ def _tiers(table: CreditRuleTable, faults: Faults) -> tuple[Tier, ...]:
     """Strict thresholds from mild to severe: lower and lower (`below`), or longer and longer (`over`)."""
     key = "below" if table.basis == "availability" else "over"
     other = "over" if key == "below" else "below"
-    if table.tiers is not None and not table.tiers and not table.node["tiers"]:
+    if table.tiers == [] and not table.node["tiers"].cut:
         faults.add(table.place("tiers"), "tiers: a credit table without steps", f"add {_EXAMPLES['tiers']}")
     steps: list[TierTable] = []
     for tier in table.tiers or ():
         if tier.gives(other):
             faults.add(tier.place(other), f"{other} has no meaning with basis {table.basis}", f"write {key}: …")
-        elif not tier.gives(key):
+        elif not tier.gives(key) and not tier.node.cut:
             faults.add(tier.place(), f"this tier has no {key}", f"write {key}: … and credit: …")
         elif getattr(tier, key) is not None:
             steps.append(tier)

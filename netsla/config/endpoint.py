@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from netsla.config import address, service, terms
 from netsla.config.probe import Library
 from netsla.config.source import Faults, Place, read_text
-from netsla.config.tables import AgreementTable, EndpointTable, PlanTable
+from netsla.config.tables import AgreementTable, EndpointTable, PlanTable, TermsTable
 from netsla.config.terms import Terms
 from netsla.model import Endpoint, ProbeSpec
 
@@ -31,6 +31,7 @@ class Shelf:
     plans: dict[str, PlanTable] = field(default_factory=dict)
     declared_plans: frozenset[str] = frozenset()
     folders: tuple[Path, ...] = ()
+    terms: dict[int, Terms] = field(default_factory=dict)  # of plans that an agreement takes as they are
     standalone: bool = False  # an evidence pack: `plan` is only a name, endpoints may lack an address
 
 
@@ -58,7 +59,7 @@ class Yard:
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, in the order of the file; rows of an addresses_file in its order."""
-        if not self.table.endpoints and not self.table.node.get("endpoints"):
+        if not self.table.endpoints and not self.table.node["endpoints"].cut:
             self.faults.add(self.table.place("endpoints"), "endpoints: nothing to measure", "add at least one endpoint")
         found: list[Endpoint] = []
         for one in self.table.endpoints:
@@ -70,7 +71,7 @@ class Yard:
             return
         make = self._mould(one)
         if one.address is None and not self.shelf.standalone:
-            if not one.gives("address"):
+            if not one.gives("address") and not one.node.cut:
                 self.faults.add(one.place(), f"endpoint {one.id!r} has no address", "add address: 192.0.2.1")
             return
         place = one.place("address")
@@ -112,13 +113,22 @@ class Yard:
         return Mould(one.family, self._terms(one), begin, end, self.faults)
 
     def _terms(self, one: EndpointTable) -> Terms:
-        own = any(one.gives(key) for key in ("probes", "uptime", "objectives"))
+        own = _has_terms(one)
         key = id(one) if own else 0
         if key not in self.terms:
-            whose = f"endpoint {one.id!r}" if own else f"agreement {self.table.id!r}"
             layers = [*self.layers, one] if own else self.layers
-            self.terms[key] = terms.resolve(layers, self.shelf.library, whose, self.promises)
+            self.terms[key] = self._resolve(layers, f"endpoint {one.id!r}" if own else f"agreement {self.table.id!r}")
         return self.terms[key]
+
+    def _resolve(self, layers: Sequence[TermsTable], whose: str) -> Terms:
+        """Merged terms; those of a plan that nobody changes are merged, and complained of, once."""
+        plan = layers[0]
+        if plan is self.table or any(_has_terms(table) for table in layers[1:]):
+            return terms.resolve(layers, self.shelf.library, whose, self.promises)
+        if id(plan) not in self.shelf.terms:
+            whose = f"plan {self.table.plan!r}"
+            self.shelf.terms[id(plan)] = terms.resolve([plan], self.shelf.library, whose, self.promises)
+        return self.shelf.terms[id(plan)]
 
     def _is_new(self, name: str, place: Place) -> bool:
         first = self.seen.setdefault(name, place)
@@ -127,6 +137,10 @@ class Yard:
         problem = f"endpoint {name!r} is there already, at {first.file}:{first.line}:{first.column}"
         self.faults.add(place, problem, "give every endpoint of an agreement its own id")
         return False
+
+
+def _has_terms(table: TermsTable) -> bool:
+    return any(table.gives(key) for key in ("probes", "uptime", "objectives"))
 
 
 def _exists(path: Path) -> bool:

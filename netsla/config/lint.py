@@ -50,7 +50,8 @@ def _budget(agreement: Agreement, terms: Terms, faults: Faults) -> None:
                 f"objective {promise.id!r}: its error budget is {_time(budget)} in {promise.window.name}, "
                 f"too little for intervals of {_time(step)}"
             )
-            remedy = f"make uptime.interval at most {_time(budget / share)}, or the window longer"
+            fitting = max((n for n in range(1, 901) if 900 % n == 0 and n <= budget / share), default=0)
+            remedy = f"make uptime.interval {fitting}s, or the window longer" if fitting else "make the window longer"
             faults.add(place, problem, remedy, warning=not wrong)
 
 
@@ -115,24 +116,27 @@ def _uptime(agreement: Agreement) -> Fraction | None:
 
 def _crowds(built: Sequence[Built], faults: Faults) -> None:
     """Routers limit the rate of ICMP replies: about one a second for a /24 is always safe."""
-    rates: dict[str, Fraction] = defaultdict(Fraction)
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, int]] = Counter()  # endpoints by network and set of probes
     first: dict[str, Place] = {}
-    known: dict[int, Fraction] = {}
+    rate: dict[int, Fraction] = {}
     for one in built:
-        for endpoint, place in zip(one.agreement.endpoints, one.places, strict=True):
-            rate = known.get(id(endpoint.probes))
-            if rate is None:
-                rate = known[id(endpoint.probes)] = _rate(endpoint.probes)
+        for endpoint, place in zip(one.agreement.endpoints, one.places, strict=False):
             network, dot, last = endpoint.address.rpartition(".")
-            if rate and dot and last.isdigit() and not network.startswith("127."):
-                rates[network] += rate
-                counts[network] += 1
+            if dot and last.isdigit() and not network.startswith("127."):
+                key = id(endpoint.probes)
+                if key not in rate:
+                    rate[key] = _rate(endpoint.probes)
+                counts[network, key] += 1
                 first.setdefault(network, place)
+    rates: dict[str, Fraction] = defaultdict(Fraction)
+    members: Counter[str] = Counter()
+    for (network, key), count in counts.items():
+        rates[network] += rate[key] * count
+        members[network] += count if rate[key] else 0
     crowded = sorted((n for n in rates if rates[n] > PACKETS_PER_NETWORK), key=lambda n: -rates[n])
     for i, network in enumerate(crowded[: SHOWN + 1]):
         if i < SHOWN:
-            what = f"{network}.0/24 gets {float(rates[network]):.3g} ICMP packets/s from {counts[network]} endpoints"
+            what = f"{network}.0/24 gets {float(rates[network]):.3g} ICMP packets/s from {members[network]} endpoints"
         else:
             what = f"{len(crowded) - SHOWN} more networks (/24) get more than 1 ICMP packet/s"
         remedy = "routers may limit their replies, which looks like loss: probe less often, or in turn"

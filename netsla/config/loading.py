@@ -116,7 +116,7 @@ def _agreement_tables(table: ConfigTable, folder: Path, faults: Faults) -> Itera
     if table.agreements_dir is None:
         if not table.gives("agreements") and not table.gives("agreements_dir"):
             faults.add(table.place(), "there is no agreement", "add agreements: […] or agreements_dir: agreements.d")
-        elif not table.agreements and not table.node.get("agreements") and not table.gives("agreements_dir"):
+        elif not table.agreements and not table.node.cut and not table.gives("agreements_dir"):
             faults.add(table.place("agreements"), "no agreement: nothing is measured", "add one", warning=True)
         return
     directory, place = folder / table.agreements_dir, table.place("agreements_dir")
@@ -155,7 +155,11 @@ def _check_depends(built: list[Built], faults: Faults) -> None:
         for i, name in enumerate(one.agreement.depends_on):
             place = Place(*node[i].place) if isinstance(node, list) and i < len(node) else one.table.place("depends_on")
             if name not in needs:
-                faults.add(place, f"unknown agreement {name!r}", meant(name, needs.keys() - {one.agreement.id}))
+                faults.add(
+                    place,
+                    f"unknown agreement {name!r}",
+                    meant(name, needs.keys() - {one.agreement.id}) or "add it, or remove this",
+                )
             elif _leads_to(name, one.agreement.id, needs):
                 faults.add(place, f"{one.agreement.id!r} depends on itself by way of {name!r}", "break the circle")
 

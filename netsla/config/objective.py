@@ -80,7 +80,8 @@ def _add_level(table: TermsTable, levels: dict[str, list[ObjectiveTable]], fault
 
 
 def _build(name: str, keys: Layers, setting: Setting, faults: Faults) -> Objective | None:
-    missing = [key for key in ("metric", "target", "window") if not keys.gives(key)]
+    cut = any(table.node.cut for table in keys.tables)  # a misspelt key is reported already
+    missing = [key for key in ("metric", "target", "window") if not keys.gives(key) and not cut]
     for key in missing:
         faults.add(keys.place("id"), f"objective {name!r} has no {key}", f"add {key}: {_EXAMPLES[key]}")
     metric_name, target, window = keys.get("metric"), keys.get("target"), keys.get("window")

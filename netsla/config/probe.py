@@ -119,7 +119,7 @@ def choose(layers: Sequence[TermsTable], shelf: Library, whose: str, faults: Fau
 def _dropped(table: TermsTable) -> bool:
     """Whether wrong entries were cut out of what the table names."""
     written = table.node.get("probes")
-    return table.probes is not None and isinstance(written, (Map, Seq)) and len(written) != len(table.probes)
+    return isinstance(written, (Map, Seq)) and written.cut
 
 
 def _named(

@@ -59,7 +59,7 @@ def meant(word: str, known: Iterable[str]) -> str:
     if not names:
         return ""
     folded = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.7)
     if close:
         return f"did you mean {folded[close[0]]!r}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
@@ -73,7 +73,7 @@ def trap(text: str) -> Wrong | None:
     if _SEXAGESIMAL.fullmatch(text):
         return Wrong(f"YAML reads {text} as a number in base 60", f'write "{text}" in quotes')
     if _ODD_NUMBER.fullmatch(text):
-        return Wrong(f"YAML reads {text} as a number in another base", f'write it in decimal, or "{text}" in quotes')
+        return Wrong(f"YAML reads {text} as a number in another base", "write it in decimal; text goes in quotes")
     return None
 
 
@@ -104,12 +104,19 @@ def percent(text: str) -> Fraction:
     match = _PERCENT.fullmatch(text)
     if match is None:
         if _NUMBER.fullmatch(text):
-            raise Wrong(f"{text} has no unit", f"write {text.lstrip('+-')}%, with the percent sign")
+            raise Wrong(f"{text} has no unit", f"write {_likely_percent(text)}, with the percent sign")
         raise Wrong(f"{text!r} is not a percentage", "write for instance 99.9%")
     ratio = Fraction(match[1]) / 100
     if ratio > 1:
         raise Wrong(f"{text} is more than 100 %", "percentages lie between 0% and 100%")
     return ratio
+
+
+def _likely_percent(text: str) -> str:
+    """What a bare number was meant to be: 0.5 is more likely a ratio."""
+    number = Fraction(text.lstrip("+-"))
+    ratio = f"{decimal_text(number * 100)}% or " if 0 < number < 1 else ""
+    return f"{ratio}{text.lstrip('+-')}%"
 
 
 def percent_text(ratio: Fraction) -> str:

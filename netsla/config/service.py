@@ -90,7 +90,7 @@ def hours(table: HoursTable | None, faults: Faults) -> Hours:
     if table is None:
         return Hours()
     spans: list[tuple[int, int, int]] = []
-    if table.weekly is not None and not table.weekly and not table.node["weekly"]:
+    if table.weekly == [] and not table.node["weekly"].cut:
         faults.add(table.place("weekly"), "weekly: no hours at all", "write hours: 24x7, or some hours")
     for weekly in table.weekly or ():
         if weekly.from_ == weekly.to:

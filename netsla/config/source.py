@@ -18,6 +18,8 @@ from netsla.errors import Fault
 MAX_DEPTH = 40  # levels of nesting; the deepest sensible configuration has 9
 MAX_NODES = 4_000_000  # values after aliases are followed: 50,000 endpoints are about 400,000
 
+_NO_KEY = "\0"  # stands for a key that cannot be one; YAML text holds no NUL
+
 
 class Place(NamedTuple):
     """Where something stands; lines and columns count from 1."""
@@ -76,12 +78,16 @@ class Scalar:
 
 
 class Map(dict[str, Any]):
-    """A mapping; `keys_at` holds each key as the scalar it was written as."""
+    """A mapping; `keys_at` holds each key as the scalar it was written as.
 
-    __slots__ = ("keys_at", "place")
+    `cut`: something directly in it was wrong, was reported, and was taken out.
+    """
 
-    def __init__(self, place: Place) -> None:
+    __slots__ = ("cut", "keys_at", "place")
+
+    def __init__(self, place: Place, *, cut: bool = False) -> None:
         super().__init__()
+        self.cut = cut
         self.place = place
         self.keys_at: dict[str, Scalar] = {}
 
@@ -94,12 +100,13 @@ class Map(dict[str, Any]):
 
 
 class Seq(list[Any]):
-    """A sequence and its place."""
+    """A sequence and its place; `cut` as in a mapping."""
 
-    __slots__ = ("place",)
+    __slots__ = ("cut", "place")
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, cut: bool = False) -> None:
         super().__init__()
+        self.cut = cut
         self.place = place
 
 
@@ -248,6 +255,8 @@ class _Composer:
         return node
 
     def _put(self, holder: Map, key: Scalar, node: Node) -> None:
+        if key.text == _NO_KEY:
+            return
         first = holder.keys_at.get(key.text)
         if first is not None:
             where = f"line {first.line}, column {first.column}"
@@ -263,7 +272,7 @@ class _Composer:
         if not isinstance(node, Scalar):
             self.faults.add(node.place, "a key must be a plain word", "quote text that begins with [ or {")
             place = self._place(event)
-            return Scalar("\0", False, self.file, place.line, place.column)
+            return Scalar(_NO_KEY, False, self.file, place.line, place.column)
         return node
 
     def _tagged(self, event: Any) -> None:

@@ -40,21 +40,33 @@ def read(kind: type[T], node: Node, faults: Faults) -> T | None:
         try:
             return kind.model_validate(left)
         except ValidationError as error:
-            cut: list[Path] = []
-            for detail in error.errors(include_url=False, include_input=False):
-                if number == 0:
+            details = error.errors(include_url=False, include_input=False)
+            if number == 0:
+                for detail in _once(kind, details):
                     _report(kind, node, detail, faults)
-                cut.append(detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"])
+            cut = [detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"] for detail in details]
             if () in cut:
                 return None
             left = _without(left, cut)
     return None
 
 
+def _once(kind: type[Table], details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """The mistakes, without a missing key that stands there misspelt."""
+    misspelt = {
+        (detail["loc"][:-1], key)
+        for detail in details
+        if detail["type"] == "extra_forbidden"
+        for key in _keys(kind, detail["loc"])
+        if f"{key!r}?" in _unknown(kind, detail["loc"], str(detail["loc"][-1]))
+    }
+    return [d for d in details if d["type"] != "missing" or (d["loc"][:-1], d["loc"][-1]) not in misspelt]
+
+
 def _without(node: Node, cut: list[Path]) -> Node:
     """A copy of the node that lacks what stands at the paths; its places stay."""
     if isinstance(node, Map):
-        copy = Map(node.place)
+        copy = Map(node.place, cut=any(len(path) == 1 for path in cut))
         copy.keys_at = node.keys_at
         for key, value in node.items():
             below = [path[1:] for path in cut if path[0] == key]
@@ -62,7 +74,7 @@ def _without(node: Node, cut: list[Path]) -> Node:
                 copy[key] = _without(value, below) if below else value
         return copy
     if isinstance(node, Seq):
-        rest = Seq(node.place)
+        rest = Seq(node.place, cut=any(len(path) == 1 for path in cut))
         for i, item in enumerate(node):
             below = [path[1:] for path in cut if path[0] in (i, item.text if isinstance(item, Scalar) else None)]
             if () not in below:
@@ -153,7 +165,13 @@ def _unknown(kind: type[Table], path: Path, name: str) -> str:
     table = _table_at(kind, path[:-1])
     if table is None:
         return "remove it"
-    return _HINTS.get((table, name)) or meant(name, [f.alias or n for n, f in table.model_fields.items()])
+    return _HINTS.get((table, name)) or meant(name, _keys(kind, path))
+
+
+def _keys(kind: type[Table], path: Path) -> list[str]:
+    """The keys that the table around a path knows."""
+    table = _table_at(kind, path[:-1])
+    return [] if table is None else [f.alias or n for n, f in table.model_fields.items()]
 
 
 def _describe(kind: type[Table], path: Path) -> str:
