@@ -177,7 +177,8 @@ async def test_other_files_are_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"), [("missing/a.sock", "no folder .*missing"), ("x" * 120, "cannot listen at .*: set agent.socket")]
+    ("name", "problem"),
+    [("missing/a.sock", "no folder .*missing"), ("x" * 120, "cannot listen at .*: set agent.socket")],
 )
 async def test_places_that_cannot_be(tmp_path: Path, name: str, problem: str) -> None:
     with pytest.raises(HostError, match=problem):

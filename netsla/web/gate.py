@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from netsla.web.stream import hang_up
+
 CONNECTIONS = 64
 FIRST_SECONDS = 10.0
 IDLE_SECONDS = 150.0  # Prometheus keeps a connection between two scrapes, usually 15 to 60 s
@@ -66,13 +68,11 @@ class Gate:
 
     def _cut(self, handler: RequestHandler) -> None:
         self._deadline.pop(handler, None)
-        if handler.transport is not None:
-            handler.transport.abort()
+        hang_up(handler.transport)
 
 
 class _Refusal(asyncio.Protocol):
     """Hangs up."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
+        hang_up(transport)

@@ -7,13 +7,18 @@ the transport may keep what it could not send, and the page it came from is writ
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aiohttp import web
 
 CHUNK = 131_072  # bytes; about 50 µs of the loop's time
 STALL_SECONDS = 10.0  # a client that takes nothing for so long is cut off
 WHOLE_SECONDS = 120.0  # and one that is not through by then
+
+_RESET = struct.pack("ii", 1, 0)  # struct linger: on, no time: a reset instead of a farewell
 
 
 async def stream(request: web.Request, content_type: str, pieces: Sequence[bytes | bytearray]) -> web.StreamResponse:
@@ -28,8 +33,7 @@ async def stream(request: web.Request, content_type: str, pieces: Sequence[bytes
             for piece in pieces:
                 await _send(response, memoryview(piece))
     except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()  # what is still buffered goes with it
+        hang_up(request.transport)
     except ConnectionError:
         pass  # it left
     return response
@@ -40,3 +44,13 @@ async def _send(response: web.StreamResponse, view: memoryview) -> None:
         async with asyncio.timeout(STALL_SECONDS):
             await response.write(bytes(view[start : start + CHUNK]))
         await asyncio.sleep(0)
+
+
+def hang_up(transport: asyncio.BaseTransport | None) -> None:
+    """Cut a connection at once: what is still buffered, here and in the kernel, goes with it."""
+    if not isinstance(transport, asyncio.Transport):
+        return
+    sock = transport.get_extra_info("socket")
+    with suppress(OSError):  # closed meanwhile
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import ssl
+from base64 import b64encode
+from pathlib import Path
+
+import aiohttp
+import bcrypt
+import pytest
+import trustme
+
+from netsla.errors import ConfigError
+from netsla.web import access, login
+from tests.web.conftest import Serve
+
+PASSWORD = "correct horse"
+HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, authority: trustme.CA) -> Path:
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    for at, blob in enumerate(certificate.cert_chain_pems):
+        blob.write_to_path(str(tmp_path / "cert.pem"), append=at > 0)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    trustme.CA().issue_cert("other").private_key_pem.write_to_path(str(tmp_path / "other.pem"))
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "web-config.yml"
+    path.write_text(text)
+    return str(path)
+
+
+TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
+USERS = f"basic_auth_users: {{alice: '{HASH}'}}\n"
+MUTUAL = TLS.replace("}", ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem}")
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+
+
+async def test_tls(serve: Serve, client: aiohttp.ClientSession, folder: Path, authority: trustme.CA) -> None:
+    _, base = await serve(config_file=written(folder, TLS))
+    assert base.startswith("https://")
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with client.get(f"{base}/metrics", ssl=trusting) as answer:
+        assert answer.status == 200
+        assert b"netsla_probe_up" in await answer.read()
+
+
+async def test_client_certificates(
+    serve: Serve, client: aiohttp.ClientSession, folder: Path, authority: trustme.CA
+) -> None:
+    _, base = await serve(config_file=written(folder, MUTUAL))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # so that the refusal comes with the handshake
+    with pytest.raises(aiohttp.ClientError):
+        await client.get(f"{base}/-/ready", ssl=context)
+    authority.issue_cert("client@example.net").configure_cert(context)
+    async with client.get(f"{base}/-/ready", ssl=context) as answer:
+        assert answer.status == 200
+
+
+async def test_basic_auth(serve: Serve, client: aiohttp.ClientSession, folder: Path) -> None:
+    _, base = await serve(config_file=written(folder, USERS))
+    for path in ("/", "/metrics", "/api/v1/status", "/-/healthy", "/static/netsla.css", "/nowhere"):
+        async with client.get(base + path) as answer:
+            assert answer.status == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
+    for user, password in (("alice", "wrong"), ("alice", ""), ("bob", PASSWORD), ("alice", "x" * 100)):
+        async with client.get(f"{base}/metrics", headers=basic(user, password)) as answer:
+            assert answer.status == 401
+    for _ in range(2):
+        async with client.get(f"{base}/metrics", headers=basic("alice", PASSWORD)) as answer:
+            assert answer.status == 200
+
+
+async def test_headers_of_the_file_come_on_top(serve: Serve, client: aiohttp.ClientSession, folder: Path) -> None:
+    text = "http_server_config: {headers: {Strict-Transport-Security: max-age=1, X-Frame-Options: deny}}\n"
+    _, base = await serve(config_file=written(folder, text))
+    async with client.get(f"{base}/metrics") as answer:
+        assert answer.headers["Strict-Transport-Security"] == "max-age=1"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_what_was_right_once_is_not_hashed_again(
+    serve: Serve, client: aiohttp.ClientSession, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, base = await serve(config_file=written(folder, USERS))
+    hashed: list[bytes] = []
+
+    def counting(password: bytes, expected: bytes) -> bool:
+        hashed.append(expected)
+        return bcrypt.checkpw(password, expected)
+
+    monkeypatch.setattr(login, "checker", lambda: counting)
+    for user in ("alice", "alice", "nobody"):
+        async with client.get(f"{base}/-/ready", headers=basic(user, PASSWORD)) as answer:
+            assert answer.status == (200 if user == "alice" else 401)
+    assert hashed == [HASH.encode(), login._NOBODY]  # nobody takes as long as a wrong password
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", ("", b"")),
+        ("Bearer x", ("", b"")),
+        ("Basic !!!", ("", b"")),
+        ("Basic YWxpY2U6YTpi", ("alice", b"a:b")),
+        ("basic YWxpY2U6", ("alice", b"")),
+        ("Basic /w==", ("", b"")),
+    ],
+)
+def test_credentials(header: str, expected: tuple[str, bytes]) -> None:
+    assert login.credentials(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tls_server_confg: {}", r":1:1: unknown key 'tls_server_confg' \(did you mean 'tls_server_config'\?\)"),
+        ("basic_auth_users: {a: secret}", r":1:23: the password of 'a' is not a bcrypt hash \(make one with htpasswd"),
+        ("basic_auth_users: [a]", "must be a mapping"),
+        ("tls_server_config: {cert_file: cert.pem}", "needs both cert_file and key_file"),
+        ("tls_server_config: {cert_file: no.pem, key_file: key.pem}", r"cert_file .*no.pem cannot be read"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: other.pem}", "the certificates cannot be used"),
+        (TLS.replace("}", ", client_auth_type: RequestClientCert}"), "'RequestClientCert' is not supported"),
+        (TLS.replace("}", ", client_auth_type: RequireAndVerifyClientCert}"), "need a client_ca_file"),
+        (TLS.replace("}", ", client_ca_file: ca.pem}"), "protects nothing"),
+        (TLS.replace("}", ", min_version: TLS10}"), "min_version 'TLS10' is not supported"),
+        (TLS.replace("}", ", cipher_suites: [X]}"), "unknown key 'cipher_suites'"),
+        ("http_server_config: {headers: {Server: x}}", "unknown key 'Server'"),
+        ("http_server_config: {http2: true}\nhttp_server_config: {}", ":2:1: 'http_server_config' is given twice"),
+        ("a: [", ":1:5: not YAML"),
+        ("- 1", "the file must be a mapping"),
+    ],
+)
+def test_mistakes_are_told_with_their_place(folder: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        access.load(written(folder, text))
+
+
+def test_every_mistake_at_once(folder: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        access.load(written(folder, "x: 1\nbasic_auth_users: {a: b, c: d}\n"))
+    assert len(refusal.value.faults) == 3
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere.yml:1:1: cannot be read"):
+        access.load(str(tmp_path / "nowhere.yml"))
+
+
+def test_an_empty_file_protects_nothing_and_says_nothing(folder: Path) -> None:
+    assert access.load(written(folder, "")).tls is None
