@@ -23,7 +23,7 @@ from netsla import config
 from netsla.control import ControlServer, Peer, Request
 from netsla.errors import ConfigError, Exit, HostError
 from netsla.model import SECOND, Plan, ProbeType, Target
-from netsla.naming import Names
+from netsla.probes.naming import Names
 from netsla.probes.icmp import IcmpProber
 from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
 from netsla.probes.tcp import TcpProber
@@ -86,7 +86,6 @@ class Agent:
             for prober in self._probers.values():
                 prober.start()
             tasks.add(asyncio.create_task(self._turns()))
-            tasks.add(asyncio.create_task(self._names.watch()))
             self._notifier.ready(self._status_line())
             log.info("probing: %s", self._status_line())
             await self._until_end(tasks)
@@ -106,6 +105,7 @@ class Agent:
         self._notifier.stopping("ending")
         for prober in self._probers.values():
             prober.stop()
+        self._names.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -120,9 +120,11 @@ class Agent:
 
     async def _listen(self, plan: Plan) -> None:
         """Open the web server and the control socket of a plan."""
+        _make_folder(Path(plan.agent.state_dir))
+        _make_folder(Path(plan.agent.socket).parent)
         self._control = ControlServer(plan.agent.socket, {"status": self._answer_status, "reload": self._answer_reload})
         await self._control.start()
-        self._web = WebServer(plan.web, self)
+        self._web = WebServer(plan.web, self, lateness_bounds=LATENESS_BOUNDS)
         await self._web.start()
 
     async def _adopt(self, plan: Plan) -> None:
@@ -180,10 +182,10 @@ class Agent:
         assert self._web is not None
         await self._web.close()
         try:
-            self._web = WebServer(plan.web, self)
+            self._web = WebServer(plan.web, self, lateness_bounds=LATENESS_BOUNDS)
             await self._web.start()
         except HostError:
-            self._web = WebServer(self._plan.web, self)
+            self._web = WebServer(self._plan.web, self, lateness_bounds=LATENESS_BOUNDS)
             await self._web.start()
             raise
 
@@ -297,6 +299,13 @@ class Agent:
         count = len(fleet.probes) if fleet else 0
         where = ", ".join(f"http://{host}:{port}/" for host, port in plan.web.listen)
         return f"{count} probes, {len(plan.agreements)} agreements; page and /metrics at {where}"
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"cannot make the folder {path}: {error.strerror}", "create it, owned by this user") from error
 
 
 def _say(warnings: list[Any]) -> None:

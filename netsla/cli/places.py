@@ -31,9 +31,10 @@ def configured_socket(config: Path) -> str | None:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         with config.open("rb") as file:
-            return _agent_socket(yaml.parse(file, Loader=loader))
+            found = _agent_socket(yaml.parse(file, Loader=loader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None  # `netsla check` is the place to complain
+    return str(config.parent / found) if found else None  # as the agent reads it: relative to the file
 
 
 def _agent_socket(events: Iterator[yaml.Event]) -> str | None:

@@ -1,0 +1,5 @@
+"""`python -m netsla` is `netsla`."""
+
+from netsla.cli.app import main
+
+main()
