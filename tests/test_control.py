@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from netsla import control
-from netsla.control import DEFAULT_SOCKET, ControlServer, Peer, Request, ask
+from netsla.control import DEFAULT_SOCKET, ControlServer, Handler, Peer, Request, ask
 from netsla.errors import AgentError, ConfigError, Fault, HostError
 from netsla.model import AgentSettings
 
@@ -38,7 +38,7 @@ async def reload(request: Request, peer: Peer) -> bytes:
     raise ConfigError(FAULTS)
 
 
-HANDLERS = {"echo": echo, "large": large, "refuse": refuse, "reload": reload}
+HANDLERS: dict[str, Handler] = {"echo": echo, "large": large, "refuse": refuse, "reload": reload}
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def test_what_is_no_request(path: str, line: bytes, problem: str) -> None:
 
 
 async def test_the_socket_is_for_owner_and_group_only(path: str) -> None:
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    assert stat.S_IMODE((await asyncio.to_thread(Path(path).stat)).st_mode) == 0o660
 
 
 async def test_a_silent_client_is_dropped(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ async def test_places_that_cannot_be(tmp_path: Path, name: str, problem: str) ->
 
 
 def test_nobody_there(tmp_path: Path) -> None:
-    with pytest.raises(AgentError, match="no agent answers at .*netsla.sock.*: start it"):
+    with pytest.raises(AgentError, match=r"no agent answers at .*netsla.sock.*: start it"):
         ask(str(tmp_path / "netsla.sock"), {"op": "echo"})
 
 
@@ -195,7 +195,7 @@ def test_an_agent_that_does_not_answer(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(path)
         deaf.listen(1)
-        with pytest.raises(AgentError, match="did not answer within 0.1 s"):
+        with pytest.raises(AgentError, match=r"did not answer within 0\.1 s"):
             ask(path, {"op": "echo"}, seconds=0.1)
 
 

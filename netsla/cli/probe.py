@@ -1,11 +1,11 @@
 """`netsla probe`: one address, probed and explained."""
+# ruff: noqa: PLC0415 - the probers are for those who have asked rightly
 
 from __future__ import annotations
 
 from netsla.cli.output import complain
 from netsla.errors import Exit
 from netsla.model import ProbeSpec, ProbeType
-from netsla.probes.explain import run_explain
 
 DEFAULT_TIMEOUT_NS = {ProbeType.ICMP: 3_000_000_000, ProbeType.TCP: 900_000_000}  # TCP: one SYN (SLA §1)
 
@@ -16,5 +16,7 @@ def probe(address: str, kind: str, port: int | None, count: int) -> int:
     if (chosen is ProbeType.TCP) != (port is not None):
         complain("netsla: --port belongs to --type tcp, and --type tcp needs --port")
         return Exit.CONFIG
+    from netsla.probes.explain import run_explain
+
     spec = ProbeSpec(name=kind, type=chosen, port=port, timeout_ns=DEFAULT_TIMEOUT_NS[chosen])
     return run_explain(address, spec, count)

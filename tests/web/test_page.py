@@ -50,9 +50,8 @@ def test_the_overview_shows_the_worst_first() -> None:
     assert table[0][:4] == ["Standing", "Agreement", "Customer", "Endpoints"]
     assert len(table) == 11
     assert table[1] == ["✗ breached", "acme-dia-0", 'ACME "Nord" GmbH', "10", "1", "18", "0", "1"]
-    assert [row[0] for row in table[1:]] == sorted(
-        (row[0] for row in table[1:]), key=lambda text: "✗-?✓".index(text[0])
-    )
+    standings = [row[0] for row in table[1:]]
+    assert standings == sorted(standings, key=lambda text: "✗-?✓".index(text[0]))
 
 
 def test_an_agreement_shows_objectives_and_probes() -> None:

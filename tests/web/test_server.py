@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import asyncio
 import socket
-import subprocess
 
 import aiohttp
 import pytest
@@ -35,8 +35,12 @@ async def test_promtool_accepts_a_live_scrape(serve: Serve, client: aiohttp.Clie
     _, base = await serve()
     async with client.get(f"{base}/metrics") as answer:
         text = await answer.read()
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    pipe = asyncio.subprocess.PIPE
+    promtool = await asyncio.create_subprocess_exec(
+        "promtool", "check", "metrics", stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    assert await promtool.communicate(text) == (b"", b"")
+    assert promtool.returncode == 0
 
 
 async def test_status_and_its_filters(serve: Serve, client: aiohttp.ClientSession) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from netsla.web import gate, scrape, stream
+from netsla.web import gate, scrape, server, stream
 from tests.synthetic import snapshot
 from tests.web.conftest import Serve, Source
 
@@ -92,24 +92,22 @@ async def test_a_reader_that_stalls_is_cut_off(serve: Serve, large: Source, monk
 
 
 async def test_whoever_never_asks_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "FIRST_SECONDS", 0.0)
-    server, base = await serve()
+    monkeypatch.setattr(gate, "FIRST_SECONDS", 0.05)
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.01)
+    _, base = await serve()
     for beginning in (b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "):
         with await connect(base, beginning) as client:
-            while not server._gate._server.connections:
-                await asyncio.sleep(0)
-            server._gate.sweep()
             assert await hung_up(client)
 
 
 async def test_idle_connections_make_room_for_newcomers(
     serve: Serve, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server, base = await serve()
-    server._gate._limit = 5
+    running, base = await serve()
+    running._gate._limit = 5
     idle = [await connect(base) for _ in range(30)]
     assert b"netsla_probe_sent_total" in await scraped(client, base)
-    assert len(server._gate._server.connections) <= 6
+    assert len(running._gate._server.connections) <= 6
     for each in idle:
         each.close()
 
