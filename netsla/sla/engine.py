@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netsla.model import SECOND, ByteArray, IntArray, Outcome, Reason, RowArray, Samples
+from netsla.model import SECOND, ByteArray, IntArray, Outcome, Reason, RowArray, Samples, Span
 from netsla.sla.accounts import Accounts
 from netsla.sla.fleet import Fleet
 from netsla.sla.grade import Grader
@@ -24,6 +24,7 @@ from netsla.sla.window import Window
 
 _GRACE_NS = SECOND  # a cell closes at its end + the longest time limit + this (SLA R1)
 _KEEP_SECONDS = 3700  # closed cells kept at hand: the 1 h window gives them back
+_YEAR_SECONDS = 366 * 86_400  # no calendar window is longer
 _GAP = 1500  # cells; after a longer silence the windows begin anew rather than be slid one by one
 
 ReadCell = Callable[[int], tuple[IntArray, Spectrum] | None]
@@ -145,8 +146,16 @@ class Engine:
             if name not in self.windows:
                 self.windows[name] = Window(span, columns)
                 self.windows[name].first_k = self._next_k
+            self.windows[name].hold(self._most(span, fleet))
             self.windows[name].cover(fleet.window_rows[name], fleet.fresh_rows, fleet.rows, columns, k)
         self.windows = {name: self.windows[name] for name in fleet.windows}
+
+    @staticmethod
+    def _most(span: Span, fleet: Fleet) -> int:
+        """The most samples of one probe that a window can hold."""
+        shortest_ns = min((probe.spec.interval_ns for probe in fleet.watched), default=SECOND)
+        seconds = (span.seconds or _YEAR_SECONDS) + 2 * fleet.seconds + fleet.timeout_ns // SECOND + 1
+        return seconds * SECOND // shortest_ns
 
     def _cover_verdicts(self, fleet: Fleet) -> None:
         more = fleet.numbers - len(self.breaches)

@@ -8,6 +8,7 @@ no threshold names; verdicts come from exact counters (docs/sla.md).
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,15 @@ import numpy.typing as npt
 from netsla.model import IntArray
 
 FloatArray = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.uint32]
+Counts = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 BUCKETS = 672  # 21 octaves of 32
 _EXPONENTS = -17 + np.arange(BUCKETS) / 32
 BOUNDS_US: IntArray = np.floor(np.exp2(_EXPONENTS) * 1e6).astype(np.int64)  # upper, inclusive
 MIDDLE_SECONDS: FloatArray = np.exp2(_EXPONENTS - 1 / 64)
-_CHUNK = 4096  # rows at a time: keeps the cumulated copy in the cache and the memory flat
+LEAST = Fraction(1, 10**9)  # as a share: the smallest sample
+GREATEST = Fraction(1)
+_CHUNK = 2048  # rows at a time: keeps the cumulated copy in the cache and the memory flat
 
 
 def bucket_of(rtt_us: IntArray) -> IntArray:
@@ -29,15 +32,16 @@ def bucket_of(rtt_us: IntArray) -> IntArray:
     return np.minimum(np.searchsorted(BOUNDS_US, rtt_us, side="left"), BUCKETS - 1)
 
 
-def quantiles(counts: Counts, shares: tuple[Fraction, ...]) -> FloatArray:
-    """The smallest value with at least a share p of the samples at or below it, per row.
+def quantiles(counts: Counts, shares: tuple[Fraction, ...], rows: npt.NDArray[np.integer[Any]]) -> FloatArray:
+    """The smallest value with at least a share p of the samples at or below it, for the rows asked.
 
-    `counts` has shape (rows, BUCKETS); returns seconds, shape (len(shares), rows), NaN for empty rows.
-    The rank is ceil(p*N), 1-based, without interpolation (RFC 2330 section 11.3).
+    `counts` has shape (all rows, BUCKETS), or `rows` shape (rows, parts): the counts of the parts are added, -1 adds
+    nothing. Returns seconds, shape (len(shares), len(rows)), NaN for empty rows. The rank is ceil(p*N), 1-based,
+    without interpolation (RFC 2330 section 11.3).
     """
-    out = np.full((len(shares), len(counts)), np.nan)
-    for begin in range(0, len(counts), _CHUNK):
-        part = counts[begin : begin + _CHUNK]
+    out = np.full((len(shares), len(rows)), np.nan)
+    for begin in range(0, len(rows), _CHUNK):
+        part = _gather(counts, rows[begin : begin + _CHUNK])
         used = np.flatnonzero(part.any(axis=0))
         if not len(used):
             continue
@@ -52,5 +56,10 @@ def quantiles(counts: Counts, shares: tuple[Fraction, ...]) -> FloatArray:
     return out
 
 
-LEAST = Fraction(1, 10**9)  # as a share: the smallest sample
-GREATEST = Fraction(1)
+def _gather(counts: Counts, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.unsignedinteger[Any]]:
+    if rows.ndim == 1:
+        return counts[rows]
+    total: npt.NDArray[np.unsignedinteger[Any]] = counts[rows[:, 0]]
+    for part in rows.T[1:]:
+        total[part >= 0] += counts[part[part >= 0]]
+    return total

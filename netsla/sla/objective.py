@@ -261,11 +261,7 @@ def read_percentiles(bench: Bench, window: Window, out: Verdicts) -> None:
     target = bench.target[0] / bench.target[1] / 1e9
     for share in set(bench.percents):
         chosen = np.flatnonzero(np.array([one == share for one in bench.percents]))
-        counts = window.histogram[bench.place[chosen, 0]].copy()
-        for probe in range(1, bench.place.shape[1]):
-            place = bench.place[chosen, probe]
-            counts[place >= 0] += window.histogram[place[place >= 0]]
-        out.value[bench.number[chosen]] = quantiles(counts, (share,))[0]
+        out.value[bench.number[chosen]] = quantiles(window.histogram, (share,), bench.place[chosen])[0]
     value, standing = out.value[bench.number], out.standing[bench.number]
     value = np.where(standing == MET, np.minimum(value, target), value)
     out.value[bench.number] = np.where(standing == BREACHED, np.maximum(value, np.nextafter(target, np.inf)), value)

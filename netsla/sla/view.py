@@ -119,7 +119,7 @@ def _window(window: Window, rows: RowArray, position: RowArray, time: Availabili
     places = window.place[rows]
     matrix = window.matrix[:, places]
     sent, received, unmeasured = (matrix[c] for c in (Column.SENT, Column.RECEIVED, Column.UNMEASURED))
-    smallest, p50, p95, p99, greatest = quantiles(window.histogram[places], _SHARES)
+    smallest, p50, p95, p99, greatest = quantiles(window.histogram, _SHARES, places)
     up, down = time.up[endpoint[rows]], time.down[endpoint[rows]]
     return WindowView(
         name=window.span.name,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsla.model import IntArray, RowArray, Span
-from netsla.sla.histogram import BUCKETS
+from netsla.sla.histogram import BUCKETS, Counts
 from netsla.sla.tally import Spectrum
 
 
@@ -33,7 +33,7 @@ class Window:
         self.until_k: IntArray = np.empty(0, np.int64)  # by place: end of the calendar period
         self.matrix: IntArray = np.zeros((columns, 0), np.int64)
         self.down: IntArray = np.zeros((columns, 0), np.int64)
-        self.histogram: npt.NDArray[np.uint32] = np.zeros((0, BUCKETS), np.uint32)
+        self.histogram: Counts = np.zeros((0, BUCKETS), np.uint16)  # widened when it must hold more
         self.first_k = -1  # oldest closed cell inside (rolling windows)
 
     def cover(self, rows: RowArray, fresh: RowArray, capacity: int, columns: int, k: int) -> None:
@@ -58,12 +58,19 @@ class Window:
         self.rows[free[: len(coming)]] = coming
         self.restart(self.place[np.flatnonzero(wanted & begin)], k)
 
+    def hold(self, most: int) -> None:
+        """Make sure that a bucket can count `most` samples."""
+        if most > np.iinfo(self.histogram.dtype).max:
+            self.histogram = self.histogram.astype(np.uint32)
+
     def _extend(self, more: int) -> IntArray:
         old = len(self.rows)
         self.rows = np.pad(self.rows, (0, more), constant_values=-1)
         self.since_k, self.until_k = np.pad(self.since_k, (0, more)), np.pad(self.until_k, (0, more))
         self.matrix, self.down = np.pad(self.matrix, ((0, 0), (0, more))), np.pad(self.down, ((0, 0), (0, more)))
-        self.histogram = np.pad(self.histogram, ((0, more), (0, 0)))
+        grown: Counts = np.zeros((old + more, BUCKETS), self.histogram.dtype)
+        grown[:old] = self.histogram
+        self.histogram = grown
         return np.arange(old, old + more)
 
     def restart(self, places: npt.NDArray[np.integer[Any]], k: int) -> None:

@@ -30,7 +30,8 @@ def verdict(objective: Objective, period: int = 2_592_000, first: Plan | None = 
     windows = {name: Window(span, columns) for name, span in fleet.windows.items()}
     for name, window in windows.items():
         window.cover(fleet.window_rows[name], fleet.fresh_rows, fleet.rows, columns, 0)
-    time = Availability(*(np.array([figures.pop(key, 0)]) for key in ("up", "down", "unknown")), np.array([period]))
+    up, down, unknown = (np.array([figures.pop(key, 0)]) for key in ("up", "down", "unknown"))
+    time = Availability(up, down, unknown, np.array([period]))
     matrix = np.zeros((columns, 1), np.int64)
     for name, value in figures.items():
         matrix[Column[name.upper()], 0] = value

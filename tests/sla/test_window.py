@@ -9,6 +9,7 @@ from netsla.sla.window import Window
 from tests.sla.builders import FIVE
 
 COLUMNS = 3
+Cells = list[tuple[list[int], list[int]]]
 cells = st.lists(
     st.tuples(
         st.lists(st.integers(0, 9), min_size=COLUMNS * 4, max_size=COLUMNS * 4),
@@ -29,14 +30,14 @@ def cell(numbers: list[int], keys: list[int]) -> tuple[IntArray, Spectrum]:
 
 
 @given(cells, cells)
-def test_what_is_added_and_taken_away_leaves_no_trace(stay: object, go: object) -> None:
+def test_what_is_added_and_taken_away_leaves_no_trace(stay: Cells, go: Cells) -> None:
     """The law of the tally: a + b - b == a, for the histogram too."""
     plain, slid = window(0, 2, 3), window(0, 2, 3)
-    for k, one in enumerate(stay):  # type: ignore[arg-type, var-annotated]  # what `cells` draws
+    for k, one in enumerate(stay):
         plain.add(k, *cell(*one))
         slid.add(k, *cell(*one))
     for sign in (1, -1):
-        for k, one in enumerate(go):  # type: ignore[arg-type, var-annotated]
+        for k, one in enumerate(go):
             slid.add(k, *cell(*one), sign=sign)
     assert (plain.matrix == slid.matrix).all()
     assert (plain.histogram == slid.histogram).all()
@@ -84,3 +85,13 @@ def test_down_time_is_marked_and_unmarked_for_the_rows_named() -> None:
     assert some.down[:, some.place[0]].tolist() == [0, 0, 0]
     some.mark_down(0, matrix, np.array([1, 3], np.int32), sign=-1)
     assert not some.down.any()
+
+
+def test_a_histogram_is_widened_before_a_bucket_can_overflow() -> None:
+    some = window(0)
+    some.add(0, *cell([0] * 12, [5] * 60_000))
+    some.hold(65_535)
+    assert some.histogram.dtype == np.uint16
+    some.hold(65_536)
+    some.add(0, *cell([0] * 12, [5] * 60_000))
+    assert some.histogram[some.place[0], 5] == 120_000
