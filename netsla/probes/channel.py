@@ -69,7 +69,9 @@ class Channel:
         except PermissionError:
             pass
         except OSError as error:
-            raise HostError(f"no IPv{self.options.family} on this host: {error.strerror}", "see netsla doctor") from error
+            raise HostError(
+                f"no IPv{self.options.family} on this host: {error.strerror}", "see netsla doctor"
+            ) from error
         try:
             sock = socket.socket(family, socket.SOCK_RAW | kind, protocol)
         except PermissionError as error:

@@ -33,6 +33,7 @@ from netsla.probes.channel import Channel, Options
 from netsla.probes.flight import Flights
 from netsla.probes.prober import LATENESS_BOUNDS, ProberFacts
 from netsla.probes.schedule import Timetable, tick_ns
+from netsla.probes.session import Sessions, Suspect
 from netsla.wire import icmp
 
 _HORIZON_NS = 10 * SECOND  # how long after its time limit a late reply is still known
@@ -106,7 +107,7 @@ def address_words(address: str) -> tuple[int, int, int]:
 
 
 def _socket_names(family: int, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    """struct sockaddr_in, or sockaddr_in6, one a row."""
+    """Struct sockaddr_in, or sockaddr_in6, one a row."""
     if family == 4:
         names = np.zeros((len(low), 16), np.uint8)
         names[:, 4:8] = low.astype("<u4").view(np.uint8).reshape(-1, 4)
@@ -125,8 +126,7 @@ def lay_out(targets: Sequence[Target], generations: dict[int, int]) -> Layout:
         spec, options, high, low = target.spec, None, 0, 0
         if target.address is not None:
             family, high, low = address_words(target.address)
-            generation = generations.get(target.row, 0)
-            options = Options(family, spec.dscp, spec.ttl, spec.df, spec.source, generation)
+            options = _options(target, family, generations)
         key = (options, spec.interval_ns, spec.timeout_ns, spec.size)
         groups.setdefault(key, []).append((target, high, low))
     lanes = [_lane(*key, members) for key, members in groups.items()]
@@ -140,6 +140,11 @@ def lay_out(targets: Sequence[Target], generations: dict[int, int]) -> Layout:
         tick_ns(rate, min((target.spec.interval_ns for target in targets), default=SECOND)),
         max((target.spec.size for target in targets), default=56) + 128,
     )
+
+
+def _options(target: Target, family: int, generations: dict[int, int]) -> Options:
+    spec = target.spec
+    return Options(family, spec.dscp, spec.ttl, spec.df, spec.source, generations.get(target.row, 0))
 
 
 def _lane(
@@ -195,7 +200,8 @@ class IcmpProber:
         self._audit = Audit()
         self._offset = self._clock.wall() - self._clock.mono()  # the scale of slots: UTC at start
         self._last_offset = self._offset
-        self._generations: dict[int, int] = {}
+        self._sessions = Sessions()
+        self._generations: dict[int, int] = {}  # by row, where an id was left behind
         self._offenders: dict[int, str] = {}
         self._due = 0
         self._running = False
@@ -219,6 +225,7 @@ class IcmpProber:
             self._thread.join()
         for channel in self._channels:
             channel.close()
+        self._sessions.close()
 
     def drain(self) -> list[Samples]:
         """Everything decided since the last call."""
@@ -261,7 +268,33 @@ class IcmpProber:
             self._read(number, mono, wall)
         self._send(mono)
         self._expire(mono)
+        if not self._sessions.idle:
+            self._check_sessions(mono)
         self._audit.ticks += 1
+
+    def _check_sessions(self, mono: int) -> None:
+        """Ask dark endpoints from a fresh socket; those that answer there move to it."""
+        targets = self._layout.targets
+        while (row := self._sessions.next_row(mono)) is not None:
+            target = targets.get(row)
+            if target is not None and target.address is not None:
+                family, _, _ = address_words(target.address)
+                options = _options(target, family, self._generations)
+                self._sessions.ask(Suspect(row, options, target.address), mono)
+        moved = [(s, options) for s, options in self._sessions.answers(mono) if s.row in targets]
+        for suspect, options in moved:
+            self._generations[suspect.row] = options.generation
+            self._note(suspect.row, Outcome.STALE)
+        if moved:
+            # Building a layout takes long enough at 50,000 targets to be late for a tick: beside, then.
+            threading.Thread(target=self.load, args=(list(targets.values()),), daemon=True).start()
+
+    def _note(self, row: int, outcome: Outcome) -> None:
+        """Tell something about a row that is no probe of its timetable."""
+        one, whole = np.array([row], np.int32), np.array([-1])
+        now = np.array([self._clock.wall()])
+        code = np.array([outcome], np.uint8)
+        self._out.append(Samples(one, whole, now, whole, code, np.zeros(1, np.uint16), np.zeros(1, np.uint8)))
 
     def _watch_clock(self, offset: int) -> None:
         if abs(offset - self._last_offset) > _STEP_NS:
@@ -276,6 +309,7 @@ class IcmpProber:
         flights = self._flights
         flights.state[gone[flights.row]] = flight.FREE
         flights.grow(layout.in_flight)
+        self._sessions.cover(layout.rows)
         self._mark = np.zeros(flights.size, np.int64)
         if layout.packet_bytes > self._inbox.packets.shape[1]:
             self._inbox = Inbox(_INBOX, layout.packet_bytes)
@@ -290,16 +324,14 @@ class IcmpProber:
         """Give a lane its socket, opened at need; without one its probes are unmeasured."""
         if lane.options is None or lane.outbox is None:
             return
-        for number, channel in enumerate(self._channels):
-            if channel.options == lane.options:
-                break
-        else:
-            number, channel = len(self._channels), self._open(lane.options)
+        channel = next((one for one in self._channels if one.options == lane.options), None)
+        if channel is None:
+            channel = self._open(lane.options)
             if channel is None:
                 return
             self._channels.append(channel)
             self._drop_mono.append(-1)
-        lane.channel = number
+        lane.channel = self._channels.index(channel)
         if channel.raw:
             lane.outbox.packets[:, 4:6] = divmod(channel.identifier, 256)
             lane.checksum = lane.options.family == 4
@@ -515,9 +547,11 @@ class IcmpProber:
         if in_time.all():
             flights.state[place] = flight.ANSWERED
             self._tell(place, Outcome.ANSWERED, rtt, flags)
+            self._sessions.heard(flights.row[place])
             return
         flights.state[place[in_time]] = flight.ANSWERED
         self._tell(place[in_time], Outcome.ANSWERED, rtt[in_time], flags[in_time])
+        self._sessions.heard(flights.row[place[in_time]])
         self._tell(place[fresh & ~in_time], Outcome.LOST)
         flights.state[place[late]] = flight.TOLD
         self._tell(place[late], Outcome.LATE, rtt[late], flags[late])
@@ -562,6 +596,7 @@ class IcmpProber:
             self._tell(place[dropped], Outcome.UNMEASURED, detail=full)
             place = place[~dropped]
         self._tell(place, Outcome.LOST)
+        self._sessions.missed(flights.row[place], self._clock.mono())
 
     def _tell(
         self,

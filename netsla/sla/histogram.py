@@ -57,9 +57,7 @@ def quantiles(counts: Counts, shares: tuple[Fraction, ...], rows: npt.NDArray[np
 
 
 def _gather(counts: Counts, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.unsignedinteger[Any]]:
-    if rows.ndim == 1:
-        return counts[rows]
-    total: npt.NDArray[np.unsignedinteger[Any]] = counts[rows[:, 0]]
-    for part in rows.T[1:]:
+    total: npt.NDArray[np.unsignedinteger[Any]] = counts[rows if rows.ndim == 1 else rows[:, 0]]
+    for part in rows.T[1:] if rows.ndim > 1 else ():
         total[part >= 0] += counts[part[part >= 0]]
     return total
