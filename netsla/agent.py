@@ -180,10 +180,11 @@ class Agent:
     async def _move_web(self, plan: Plan) -> None:
         """Listen elsewhere; if that fails, listen as before."""
         assert self._web is not None
+        new = WebServer(plan.web, self, lateness_bounds=LATENESS_BOUNDS)
         await self._web.close()
         try:
-            self._web = WebServer(plan.web, self, lateness_bounds=LATENESS_BOUNDS)
-            await self._web.start()
+            await new.start()
+            self._web = new
         except HostError:
             self._web = WebServer(self._plan.web, self, lateness_bounds=LATENESS_BOUNDS)
             await self._web.start()
@@ -286,7 +287,7 @@ class Agent:
         return not self._problems, list(self._problems)
 
     async def _answer_status(self, request: Request, _peer: Peer) -> bytes:
-        only = status.Only(request.get("agreement"), request.get("endpoint"), bool(request.get("breached")))
+        only = status.Only.of(request)
         snapshot = await self.snapshot()
         return await asyncio.to_thread(status.render, snapshot, only)
 

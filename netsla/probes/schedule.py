@@ -54,6 +54,11 @@ class Timetable:
         cycle, part = divmod(grain, self.grains)
         return cycle * self.interval_ns + -(-part * self.interval_ns // self.grains)
 
+    def times_of(self, slot: int, begin: int, stop: int) -> npt.NDArray[np.int64]:
+        """When the positions [begin, stop) of `order` are due in a cycle."""
+        grains, place = np.unique(self.grain[begin:stop], return_inverse=True)
+        return np.array([self.time_of(slot * self.grains + int(grain)) for grain in grains])[place]
+
     def due(self, first: int, end: int) -> Iterator[tuple[int, int, int]]:
         """(slot, begin, end) of the positions in `order` that grains [first, end) serve, cycle by cycle."""
         while first < end:

@@ -1,4 +1,4 @@
-"""ICMP session health: is the endpoint dark, or only our old ICMP id?
+"""ICMP session health: tells an endpoint that is dark from one that only our old ICMP id cannot reach.
 
 Rules: a firewall or NAT can hold a poisoned session for one ICMP id for ever, and an old session can hide an
 outage of new ones; with a fixed id nobody can tell. So after `SUSPICIOUS` losses in a row an endpoint is asked

@@ -1,0 +1,111 @@
+"""Packets out: a slice of a lane becomes flights, and leaves in one call.
+
+Rules: a flight is written into the ring before its packet leaves, so that no reply can be too early. What our own
+host refuses to send is unmeasured, with its reason; it was never sent.
+"""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import Outcome, Reason
+from netsla.probes import flight
+from netsla.probes.audit import Clock
+from netsla.probes.batch import Outbox, random_words
+from netsla.probes.channel import Channel
+from netsla.probes.flight import Flights
+from netsla.probes.lane import Lane
+from netsla.probes.outlet import Outlet
+from netsla.wire import icmp
+
+_TRIES = 3  # within the slot, when our buffers are full
+_FULL = (errno.EAGAIN, errno.ENOBUFS)
+_WORDS = 4096  # nonces drawn at once
+
+REASONS: dict[int, Reason] = {
+    errno.ENETUNREACH: Reason.NO_ROUTE,
+    errno.EHOSTUNREACH: Reason.NO_ROUTE,
+    errno.EINVAL: Reason.NO_ROUTE,  # a blackhole route
+    errno.EPERM: Reason.PROHIBITED,
+    errno.EACCES: Reason.PROHIBITED,
+    errno.ENOBUFS: Reason.BUFFER_FULL,
+    errno.EAGAIN: Reason.BUFFER_FULL,
+    errno.ENOMEM: Reason.BUFFER_FULL,
+    errno.EMSGSIZE: Reason.MESSAGE_TOO_LONG,
+    errno.EADDRNOTAVAIL: Reason.SOURCE_GONE,
+    errno.EMFILE: Reason.NO_DESCRIPTORS,
+    errno.ENFILE: Reason.NO_DESCRIPTORS,
+    errno.ENETDOWN: Reason.INTERFACE_DOWN,
+    errno.ENODEV: Reason.INTERFACE_DOWN,
+    errno.ENXIO: Reason.INTERFACE_DOWN,
+}
+
+
+class Sender:
+    """Sends slices of lanes."""
+
+    def __init__(self, flights: Flights, outlet: Outlet, clock: Clock) -> None:
+        self._flights, self._outlet, self._clock = flights, outlet, clock
+        self._words = random_words(_WORDS)
+
+    def send(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> int:
+        """Send positions [begin, stop) of a lane; returns the number of the first flight."""
+        assert lane.outbox is not None
+        first, count = self._flights.head, stop - begin
+        nonces = self._nonces(count)
+        packets = lane.outbox.packets[begin:stop]
+        icmp.stamp(packets, np.arange(first, first + count, dtype=np.uint64), nonces)
+        if lane.checksum:
+            icmp.checksum(packets)
+        self._enter(lane, slot, begin, stop, nonces)
+        failed = _push_out(lane.outbox, channel.fd, begin, stop)
+        if failed:
+            self._take_back(first - begin, failed)
+        return first
+
+    def _enter(self, lane: Lane, slot: int, begin: int, stop: int, nonces: npt.NDArray[np.uint64]) -> None:
+        """Write the flights of a slice into the ring."""
+        flights, count = self._flights, stop - begin
+        at = flights.places(flights.head, count)
+        flights.row[at], flights.slot[at], flights.nonce[at] = lane.rows[begin:stop], slot, nonces
+        flights.high[at], flights.low[at] = lane.high[begin:stop], lane.low[begin:stop]
+        flights.length[at], flights.timeout_ns[at] = icmp.HEADER + lane.size, lane.timeout_ns
+        flights.mono_ns[at], flights.wall_ns[at], flights.tx_ns[at] = self._clock.mono(), self._clock.wall(), 0
+        flights.channel[at], flights.state[at] = lane.channel, flight.OUT
+        flights.head += count
+
+    def _take_back(self, shift: int, failed: list[tuple[int, int]]) -> None:
+        """These never left."""
+        index = np.array([i for i, _ in failed])
+        reasons = np.array([REASONS.get(error, Reason.OTHER) for _, error in failed], np.uint16)
+        at = (shift + index) & (self._flights.size - 1)
+        self._flights.state[at] = flight.FREE
+        self._outlet.tell(at, Outcome.UNMEASURED, detail=reasons)
+
+    def _nonces(self, count: int) -> npt.NDArray[np.uint64]:
+        if count > len(self._words):
+            self._words = random_words(max(_WORDS, 2 * count))
+        taken, self._words = self._words[:count], self._words[count:]
+        return taken
+
+
+def _push_out(outbox: Outbox, fd: int, begin: int, stop: int) -> list[tuple[int, int]]:
+    """Send packets [begin, stop); returns (index, errno) of those that did not leave.
+
+    With IP_RECVERR a send raises the pending error of *another* probe, once, and does not send: so a failure
+    counts only if it happens again.
+    """
+    failed, tries = [], 0
+    while begin < stop:
+        sent = outbox.send(fd, begin, stop)
+        if sent > 0:
+            begin, tries = begin + sent, 0
+            continue
+        tries += 1
+        if tries >= (_TRIES if -sent in _FULL else 2):
+            failed.append((begin, -sent))
+            begin, tries = begin + 1, 0
+    return failed
