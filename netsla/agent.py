@@ -69,6 +69,7 @@ class Agent:
         self._notifier = Notifier()
         self._end = asyncio.Event()
         self._web: WebServer | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._control: ControlServer | None = None
 
     # --- life ---------------------------------------------------------------------------------------
@@ -106,6 +107,8 @@ class Agent:
         for prober in self._probers.values():
             prober.stop()
         self._names.close()
+        if self._preparing is not None:
+            self._preparing.cancel()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -133,6 +136,8 @@ class Agent:
         self._plan, self._fleet, self._snapshot = plan, fleet, None
         self._names.want({(p.address, p.family) for p in fleet.watched})
         self._load_probers()
+        if self._web is not None:
+            self._preparing = asyncio.create_task(self._web.prepare())
 
     def _lay_out(self, plan: Plan) -> Fleet:
         now = time.time_ns()

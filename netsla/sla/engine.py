@@ -27,6 +27,8 @@ _KEEP_SECONDS = 3700  # closed cells kept at hand: the 1 h window gives them bac
 _YEAR_SECONDS = 366 * 86_400  # no calendar window is longer
 _GAP = 1500  # cells; after a longer silence the windows begin anew rather than be slid one by one
 
+_NOTHING = Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32))
+
 ReadCell = Callable[[int], tuple[IntArray, Spectrum] | None]
 
 
@@ -95,6 +97,8 @@ class Engine:
         self._recent: deque[PackedCell] = deque()
         self._suspect: set[int] = set()
         self._next_k = 0  # the oldest cell still open
+        self._slots = np.zeros(0, np.int64)  # of a probe in a cell
+        self._born_k = np.zeros(0, np.int64)  # the cell in which a row began
 
     # --- layout -------------------------------------------------------------------------------------
 
@@ -109,6 +113,7 @@ class Engine:
         changed = np.union1d(fleet.fresh_rows, fleet.gone_rows).astype(np.int32)
         self.totals.cover(fleet.rows, fleet.fresh_rows)
         self._cover_pairs(fleet, changed)
+        self._cover_slots(fleet, k)
         for cell in self._open.values():
             cell.grow(columns, fleet.rows)
             cell.forget(_mask(changed, fleet.rows))
@@ -138,6 +143,13 @@ class Engine:
             self._pairs = Pairs(fleet.rows, int(slots))
         self._pairs.grow(fleet.rows)
         self._pairs.forget(changed)
+
+    def _cover_slots(self, fleet: Fleet, k: int) -> None:
+        self._born_k = np.pad(self._born_k, (0, fleet.rows - len(self._born_k)), constant_values=k)
+        self._born_k[fleet.fresh_rows] = k
+        self._slots = np.zeros(fleet.rows, np.int64)
+        for probe in fleet.watched:
+            self._slots[probe.row] = fleet.seconds * SECOND // probe.spec.interval_ns
 
     def _cover_windows(self, fleet: Fleet, columns: int, k: int) -> None:
         for name in [name for name in self.windows if name not in fleet.windows]:
@@ -238,6 +250,7 @@ class Engine:
 
     def _close(self, k: int, fleet: Fleet) -> Cell:
         opened = self._open.pop(k, None) or OpenCell.of(Column.LE + len(self._thresholds_us), fleet.rows)
+        self._own_up(k, opened)
         reason = self._reasons(k, opened, fleet)
         standing = self.grader.close(k, opened.matrix, reason != NO_REASON)
         cell = close(k, fleet.seconds, opened, standing.probes, reason)
@@ -255,6 +268,20 @@ class Engine:
         for change in self.accounts.close(k, standing.endpoints, standing.due):
             self._mark(change.k, change.places, change.down, fleet)
         return cell
+
+    def _own_up(self, k: int, opened: OpenCell) -> None:
+        """A probe that nobody heard of in a whole cell was not measured: we were not there."""
+        silent = (opened.matrix[[Column.SENT, Column.UNMEASURED]].sum(axis=0) == 0) & (self._born_k < k)
+        missing = np.where(silent, self._slots, 0)
+        if not missing.any():
+            return
+        matrix = np.zeros_like(opened.matrix)
+        matrix[Column.UNMEASURED] = missing
+        opened.matrix += matrix
+        self.totals.matrix += matrix[: Column.LE]
+        self.totals.unmeasured_by[Reason.OVERRUN] += missing
+        for window in self.windows.values():
+            window.add(k, matrix, _NOTHING)
 
     def _reasons(self, k: int, opened: OpenCell, fleet: Fleet) -> ByteArray:
         """Why rows cannot be vouched for in this cell, if so."""

@@ -97,6 +97,11 @@ class WebServer:
             raise
         self._sweeping = asyncio.create_task(self._sweep())
 
+    async def prepare(self) -> None:
+        """Lay the metrics page out before anybody asks: the first scrape after a reload need not wait for it."""
+        async with self._scrapes.page(await self._source.snapshot()):
+            pass
+
     async def close(self) -> None:
         """Stop listening, give answers under way a moment, and end."""
         if self._sweeping is not None:

@@ -278,6 +278,18 @@ def test_regression_22_an_hour_of_suspension_is_unknown_and_the_engine_goes_on()
     assert (time.up[0], time.down[0], time.unknown[0]) == (60, 0, 59 * 60)
 
 
+def test_an_hour_of_which_nobody_tells_anything_is_unmeasured_all_the_same() -> None:
+    """Coverage says so even if the prober was stopped with the host and could not count the slots it missed."""
+    drive = Drive(plan(objectives=(ratio_objective(window=HOUR),)))
+    drive.minute()
+    drive.now += 3540 * SECOND
+    drive.settle()
+    shot = drive.look()
+    assert (shot.windows[1].sent[0], shot.windows[1].unmeasured[0]) == (60, 3540)
+    assert shot.unmeasured_by[Reason.OVERRUN, 0] == 3540
+    assert drive.standing() == "insufficient_data"
+
+
 @pytest.mark.parametrize("seconds", [86_400, 30 * 86_400])
 def test_a_cell_that_cannot_be_read_back_is_forgotten_rather_than_guessed(seconds: int) -> None:
     """Without a store a long window holds what memory holds; it never subtracts what it does not know."""
