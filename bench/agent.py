@@ -57,9 +57,7 @@ def write_config(folder: Path, count: int, probe: str = "icmp", tcp_port: int = 
     lines = [f"e{number},{address}" for number, address in enumerate(targets(count))]
     (folder / "endpoints.csv").write_text("\n".join(["id,address", *lines, ""]))
     file = folder / "netsla.yaml"
-    file.write_text(
-        _CONFIG.format(folder=folder, port=PORT, probe=probe, tcp_port=tcp_port or 1, first=_FIRST[probe])
-    )
+    file.write_text(_CONFIG.format(folder=folder, port=PORT, probe=probe, tcp_port=tcp_port or 1, first=_FIRST[probe]))
     return file
 
 

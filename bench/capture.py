@@ -47,7 +47,8 @@ class Flights:
     def gaps_ns(self) -> Ints:
         """Times between consecutive requests to one address."""
         same = self.address[1:] == self.address[:-1]
-        return np.diff(self.sent_ns)[same]
+        gaps: Ints = np.diff(self.sent_ns)[same]
+        return gaps
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ def _run(*words: str) -> str:
 
 @contextlib.contextmanager
 def _inside(path: Path) -> Iterator[None]:
-    """This thread in another network namespace for a moment; sockets made meanwhile stay there."""
+    """Put this thread in another network namespace for a moment; sockets made meanwhile stay there."""
     libc = ctypes.CDLL(None, use_errno=True)
     with Path("/proc/thread-self/ns/net").open("rb") as home, path.open("rb") as there:
         _setns(libc, there.fileno())

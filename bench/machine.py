@@ -48,7 +48,7 @@ def describe() -> dict[str, str]:
     """The machine and the versions that the figures hold for."""
     return {
         "kernel": platform.release(),
-        "cpu": f"{os.cpu_count()} × {_cpu_model()}",
+        "cpu": f"{os.cpu_count()} x {_cpu_model()}",
         "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "python": platform.python_version(),
         "netsla": version("netsla"),

@@ -117,4 +117,4 @@ def _named(process: Path) -> str:
 
 
 def _bytes(kilobytes: str) -> int:
-    return int(kilobytes.split()[0]) * 1024
+    return int(kilobytes.split(maxsplit=1)[0]) * 1024

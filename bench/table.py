@@ -1,6 +1,6 @@
 """Rows of figures, and the Markdown tables people read.
 
-Rules: pure. A figure that was not measured is absent and shown as `–`, never as 0. Every row carries the same
+Rules: pure. A figure that was not measured is absent and shown as `-`, never as 0. Every row carries the same
 names, so that the JSON can be compared from one run to the next.
 """
 
@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-MISSING = "–"
+MISSING = "-"
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Row:
     load: str
     figures: dict[str, float] = field(default_factory=dict)
     note: str = ""
+    rounds: list[float] = field(default_factory=list)  # CPU seconds per probe of each round, when there were several
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def number(value: float) -> str:
     if math.isnan(value):
         return MISSING
     if math.isinf(value):
-        return "∞"
+        return "inf"
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
@@ -55,7 +56,7 @@ def _pair(factor: float) -> Callable[[float, float], str]:
 COLUMNS = (
     Column("probes/s", ("rate",), lambda value: f"{value:,.0f}"),
     Column("CPU µs/probe", ("cpu_per_probe",), _scaled(1e6)),
-    Column("× fping", ("fping_ratio",), number),
+    Column("x fping", ("fping_ratio",), number),
     Column("% of a core", ("core_ratio",), _scaled(100)),
     Column("user / sys s", ("user", "system"), _pair(1)),
     Column("RTT said p50 / p99 µs", ("said_p50", "said_p99"), _pair(1e6)),
