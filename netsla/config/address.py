@@ -135,7 +135,9 @@ def _row(fields: list[str], columns: dict[str, int], place: Place, faults: Fault
 
     if len(fields) != len(columns):
         count = f"{len(fields)} column{'s' if len(fields) != 1 else ''}, the header has {len(columns)}"
-        faults.add(at(min(len(fields), len(columns))), f"this line has {count}", "quote fields that hold a comma")
+        end = at(len(fields))
+        place = at(len(columns)) if len(fields) > len(columns) else end._replace(column=end.column - 1)
+        faults.add(place, f"this line has {count}", "quote fields that hold a comma")
         return None
     problems = 0
 

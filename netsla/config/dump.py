@@ -38,7 +38,8 @@ T = TypeVar("T")
 
 def dump_agreement(agreement: Agreement) -> str:
     """YAML that `load_agreement` reads back to an equal value."""
-    return yaml.dump(_agreement(agreement), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    value = _agreement(agreement)
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -60,8 +61,12 @@ def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
+def _number(dumper: _Dumper, value: _Plain) -> yaml.ScalarNode:
+    return dumper.represent_scalar(f"tag:yaml.org,2002:{'int' if value.isdigit() else 'float'}", str(value))
+
+
 _Dumper.add_representer(str, _text)
-_Dumper.add_representer(_Plain, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:float", str(value)))
+_Dumper.add_representer(_Plain, _number)
 
 
 def _given(**keys: Any) -> Keys:
@@ -129,8 +134,7 @@ class _Shared:
 
 
 def _commonest(values: list[T]) -> T:
-    by_id = {id(value): value for value in values}
-    return by_id[Counter(map(id, values)).most_common(1)[0][0]]
+    return Counter(values).most_common(1)[0][0]
 
 
 def _endpoint(one: Endpoint, shared: _Shared) -> Keys:

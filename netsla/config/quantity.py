@@ -40,7 +40,7 @@ _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
 
 _SEXAGESIMAL = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?", re.ASCII)
 _ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]+|0\d+|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\d[\d_]*_[\d_]*)", re.ASCII)
-_YES_NO = frozenset({"y", "n", "yes", "no", "on", "off"})
+_YES_NO = frozenset({"yes", "no", "on", "off"})
 
 
 class Wrong(ValueError):  # noqa: N818 - reads as what it is: `raise Wrong("...", "write ...")`

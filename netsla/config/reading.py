@@ -94,14 +94,8 @@ def lasting(low: int, high: int) -> Callable[[str], int]:
 def read_text(node: Any) -> str:
     """Free text; a plain number other than a simple whole one must be quoted, for others read it as a number."""
     text = text_of(node)
-    if (
-        isinstance(node, Scalar)
-        and node.plain
-        and re.fullmatch(r"true|false|[-+.]?\d[\d.e+-]*", text, re.IGNORECASE | re.ASCII)
-    ):
-        looks_like_date = re.fullmatch(r"\d{4}-\d\d-\d\d|\d+(\.\d+){2,}", text, re.ASCII)
-        if not looks_like_date and not (_INTEGER.fullmatch(text) and str(int(text)) == text):
-            raise Wrong(f"{text} is a number or a truth value, text is expected", f'write "{text}" in quotes')
+    if isinstance(node, Scalar) and node.plain and _NOT_TEXT.fullmatch(text):
+        raise Wrong(f"{text} is a number or a truth value, text is expected", f'write "{text}" in quotes')
     if not text:
         raise Wrong("empty text", "write something, or leave the key out")
     if any(ord(c) < 32 and c not in "\n\t" for c in text) or "\x7f" in text:

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # ships no types
+import pytest
+import yaml
+
+from netsla.config import schema
+from netsla.config.source import Faults, Map, parse
+from netsla.config.tables import AgentTable, ConfigTable
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def as_editors_see(path: Path) -> Any:
+    """YAML as JSON: dates are strings there."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(k): plain(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [plain(v) for v in value]
+        return value.isoformat() if isinstance(value, date) else value
+
+    return plain(yaml.safe_load(path.read_text("utf-8")))
+
+
+def validator(name: str = "") -> jsonschema.Draft202012Validator:
+    whole = schema()
+    return jsonschema.Draft202012Validator(whole if not name else whole | {"$ref": f"#/$defs/{name}", "required": []})
+
+
+def test_committed_copy_is_current() -> None:
+    """If this fails: make the file anew with `netsla schema`."""
+    assert json.loads((ROOT / "config" / "netsla.schema.json").read_text("utf-8")) == schema()
+
+
+def test_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "config/netsla.yaml", ROOT / "config/quickstart.yaml", HERE / "interface/netsla.yaml"]
+)
+def test_examples_fit_the_schema(path: Path) -> None:
+    validator().validate(as_editors_see(path))
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "config/agreements.d").glob("*.yaml"), HERE / "interface/acme.yaml"])
+def test_agreement_examples_fit_the_schema(path: Path) -> None:
+    document = schema()
+    agreement = {"$defs": document["$defs"], "$ref": "#/$defs/AgreementTable"}
+    jsonschema.Draft202012Validator(agreement).validate(as_editors_see(path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unknown_key",
+        "probe_interval_number",
+        "probe_type",
+        "window_word",
+        "target_direction",
+        "mqtt_plain_password",
+    ],
+)
+def test_editors_find_common_mistakes(name: str) -> None:
+    assert not validator().is_valid(as_editors_see(HERE / "invalid" / f"{name}.yaml"))
+
+
+def test_every_key_is_described() -> None:
+    document = schema()
+    for table in (document, *document["$defs"].values()):
+        assert table["description"]
+        for key, value in table["properties"].items():
+            assert value.get("description") or "$ref" in value, key
+
+
+def test_every_key_is_shown_in_the_shipped_files() -> None:
+    files = [ROOT / "config/netsla.yaml", *(ROOT / "config/agreements.d").glob("*.yaml")]
+    text = "\n".join(path.read_text("utf-8") for path in files)
+    document = schema()
+    keys = {key for table in (document, *document["$defs"].values()) for key in table["properties"]}
+    assert {key for key in keys if f"{key}:" not in text} == {"based_on"}  # written by netsla export only
+
+
+def test_a_table_remembers_its_node() -> None:
+    node = parse("name: a\nlabels:\n", "f", Faults())
+    table = AgentTable.model_validate(node)
+    assert table.name == "a"
+    assert table.place("name").line == 1
+    assert table.gives("labels")
+    assert not table.gives("socket")
+    assert isinstance(node, Map)
+    assert table.node is node
+
+
+def test_tables_by_default_come_from_nowhere() -> None:
+    assert ConfigTable.model_validate(Map(parse("a: 1", "f", Faults()).place)).agent.place("name").file == ""  # type: ignore[union-attr]  # it is a mapping
