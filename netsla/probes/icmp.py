@@ -223,9 +223,11 @@ class IcmpProber:
             why = Reason.NAME_UNRESOLVED if lane.options is None else self._why_no_socket(lane.options)
             self._tell_unmeasured(lane, slot, begin, stop, why)
             return
+        before = self._clock.mono()
         first = self._sender.send(lane, self._channels[lane.channel], slot, begin, stop)
         after = self._clock.mono()
-        self._audit.late(max(after + self._offset - self._due, 0), stop - begin)
+        due = self._due - self._offset
+        self._audit.late(max(before - due, 0), max(after - due, 0), stop - begin)
         waiting = self._batches.setdefault(lane.timeout_ns, deque())
         waiting.append((first, stop - begin, after + lane.timeout_ns))
 
