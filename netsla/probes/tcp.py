@@ -1,0 +1,335 @@
+"""The TCP prober: handshakes, timed by the kernel.
+
+Rules: RTT is `tcpi_rtt` of the finished handshake, so that it does not matter when we look. A lost SYN shows as a
+retransmission, not as a second of latency. A connection is closed with a reset at once: nothing stays in TIME_WAIT.
+What connect() refuses at once is our own host speaking (unmeasured); what comes later is the network or the
+endpoint (refused). One probe costs a socket, so here a loop over the probes that are due is the honest shape.
+"""
+
+from __future__ import annotations
+
+import errno
+import resource
+import select
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, ProbeSpec, Reason, SampleFlag, Samples, Target
+from netsla.probes.audit import Audit, Clock
+from netsla.probes.prober import ProberFacts
+from netsla.probes.schedule import Timetable, tick_ns
+from netsla.probes.sender import REASONS
+
+_STALL_NS = 500 * MILLISECOND  # slots older than this were missed
+_TOLD_NS = 120 * SECOND  # missed slots told one by one (see netsla.probes.icmp)
+_STEP_NS = MILLISECOND
+_TICK_SHARE = 8  # a handshake costs many times an echo, so a tick carries fewer
+_INFO_BYTES, _RTT_AT, _RETRANS_AT = 104, 68, 100  # struct tcp_info, linux/tcp.h
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_IPV6_UNICAST_HOPS, _IPV6_TCLASS, _IP_BIND_ADDRESS_NO_PORT = 16, 67, 24
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
+# What the network's ICMP errors become on a connecting socket (net/ipv4/icmp.c, icmp_err_convert), as type and code.
+_ICMP_OF = {
+    errno.ENETUNREACH: 3 << 8,
+    errno.EHOSTUNREACH: 3 << 8 | 1,
+    errno.ENOPROTOOPT: 3 << 8 | 2,
+    errno.EMSGSIZE: 3 << 8 | 4,
+    errno.EOPNOTSUPP: 3 << 8 | 5,
+    errno.EHOSTDOWN: 3 << 8 | 7,
+    errno.EACCES: 3 << 8 | 13,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """One target, ready to connect."""
+
+    row: int
+    spec: ProbeSpec
+    family: int
+    address: tuple[str, int] | None
+    plain: bool  # no socket option beyond the defaults
+
+
+@dataclass(slots=True)
+class _Call:
+    """A handshake under way."""
+
+    route: _Route
+    slot: int
+    sock: socket.socket
+    mono_ns: int
+    wall_ns: int
+    over: bool = False
+
+
+@dataclass(slots=True)
+class _Lane:
+    timetable: Timetable
+    routes: list[_Route]  # in timetable order
+
+
+_Record = tuple[int, int, int, int, int, int, int]  # the columns of Samples
+
+
+def _route(target: Target) -> _Route:
+    spec, address = target.spec, target.address
+    family = socket.AF_INET6 if address and ":" in address else socket.AF_INET
+    plain = spec.dscp == 0 and spec.ttl == 64 and spec.source is None
+    where = (address, spec.port or 0) if address else None
+    return _Route(target.row, spec, family, where, plain)
+
+
+def _lanes(targets: Sequence[Target]) -> list[_Lane]:
+    groups: dict[int, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.spec.interval_ns, []).append(target)
+    lanes = []
+    for interval, members in groups.items():
+        timetable = Timetable([target.key for target in members], interval)
+        routes = [_route(target) for target in members]
+        lanes.append(_Lane(timetable, [routes[i] for i in timetable.order]))
+    return lanes
+
+
+class TcpProber:
+    """TCP handshakes with any number of targets (see :class:`netsla.probes.prober.Prober`)."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._lanes: list[_Lane] = []
+        self._rows: set[int] = set()
+        self._pending: tuple[list[_Lane], set[int], int] | None = None
+        self._tick_ns = 100 * MILLISECOND
+        self._epoll: select.epoll | None = None
+        self._calls: dict[int, _Call] = {}  # by descriptor
+        self._waiting: dict[int, deque[_Call]] = {}  # by time limit, oldest first
+        self._served: dict[int, int] = {}
+        self._offset = self._clock.wall() - self._clock.mono()
+        self._last_offset = self._offset
+        self._due = 0
+        self._records: list[_Record] = []
+        self._out: deque[Samples] = deque()
+        self._audit = Audit()
+        self._running = False
+        self._thread = threading.Thread(target=self._run, name="tcp", daemon=True)
+
+    # --- Prober -------------------------------------------------------------------------------------
+
+    def load(self, targets: Sequence[Target]) -> None:
+        """Build the new timetable here, let the thread take it at its next tick."""
+        rate = _TICK_SHARE * sum(SECOND / target.spec.interval_ns for target in targets)
+        shortest = min((target.spec.interval_ns for target in targets), default=SECOND)
+        self._pending = _lanes(targets), {target.row for target in targets}, tick_ns(rate, shortest)
+
+    def start(self) -> None:
+        """Begin probing, with as many descriptors as the host allows."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != hard:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self._running = True
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; handshakes under way are discarded."""
+        self._running = False
+        if self._thread.is_alive():
+            self._thread.join()
+        for call in self._calls.values():
+            call.sock.close()
+        self._calls.clear()
+        if self._epoll is not None:
+            self._epoll.close()
+            self._epoll = None
+
+    def drain(self) -> list[Samples]:
+        """Everything decided since the last call."""
+        return [self._out.popleft() for _ in range(len(self._out))]
+
+    def facts(self) -> ProberFacts:
+        """The audit so far."""
+        audit = self._audit
+        return ProberFacts(tuple(audit.lateness), audit.lateness_ns / 1e9, 0, audit.clock_steps, (), (), audit.ticks)
+
+    # --- the thread ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while self._running:
+            now = self._clock.mono() + self._offset
+            self._due = (now // self._tick_ns + 1) * self._tick_ns
+            time.sleep((self._due - now) / 1e9)
+            self.step()
+
+    def step(self) -> None:
+        """One tick: hear, connect who is due, give up on who is overdue."""
+        if self._epoll is None:
+            self._epoll = select.epoll()
+        if self._pending is not None:
+            self._swap(*self._pending)
+        mono = self._clock.mono()
+        offset = self._clock.wall() - mono
+        self._audit.clock_steps += abs(offset - self._last_offset) > _STEP_NS
+        self._last_offset = offset
+        self._hear(self._epoll)
+        self._connect_due(mono)
+        self._give_up(mono)
+        self._hand_over()
+        self._audit.ticks += 1
+
+    def _swap(self, lanes: list[_Lane], rows: set[int], tick: int) -> None:
+        self._pending = None
+        for call in [call for call in self._calls.values() if call.route.row not in rows]:
+            self._end(call)
+        self._lanes, self._rows, self._tick_ns = lanes, rows, tick
+        intervals = {lane.timetable.interval_ns for lane in lanes}
+        self._served = {interval: self._served.get(interval, -1) for interval in intervals}
+
+    def _hear(self, epoll: select.epoll) -> None:
+        if not self._calls:
+            return
+        for descriptor, _ in epoll.poll(0, max(len(self._calls), 1)):
+            call = self._calls.get(descriptor)
+            if call is not None:
+                self._decide(call, call.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+    def _connect_due(self, mono: int) -> None:
+        now = mono + self._offset
+        ends: dict[int, int] = {}
+        for lane in self._lanes:
+            table = lane.timetable
+            first, end = self._served[table.interval_ns], table.grain_at(now) + 1
+            ends[table.interval_ns] = end
+            if first < 0:
+                continue
+            recent = table.grain_at(now - _STALL_NS)
+            if first < recent:
+                for slot, begin, stop in table.due(max(first, table.grain_at(now - _TOLD_NS)), recent):
+                    times = table.times_of(slot, begin, stop) + (self._last_offset - self._offset)
+                    for route, at in zip(lane.routes[begin:stop], times.tolist(), strict=True):
+                        self._tell(route, slot, at, Outcome.UNMEASURED, detail=Reason.OVERRUN)
+                first = recent
+            for slot, begin, stop in table.due(first, end):
+                for route in lane.routes[begin:stop]:
+                    self._connect(route, slot)
+        self._served.update(ends)
+
+    def _connect(self, route: _Route, slot: int) -> None:
+        mono, wall = self._clock.mono(), self._clock.wall()
+        if route.address is None:
+            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=Reason.NAME_UNRESOLVED)
+            return
+        sock = None
+        try:
+            sock = socket.socket(route.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            if not route.plain:
+                _configure(sock, route)
+        except OSError as error:
+            if sock is not None:
+                sock.close()
+            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=_reason(error.errno, route))
+            return
+        call = _Call(route, slot, sock, mono, wall)
+        late = max(mono + self._offset - self._due, 0)
+        self._audit.late(late, late, 1)
+        code = sock.connect_ex(route.address)
+        if code in _IN_PROGRESS:
+            assert self._epoll is not None
+            self._calls[sock.fileno()] = call
+            self._epoll.register(sock.fileno(), select.EPOLLOUT | select.EPOLLERR | select.EPOLLONESHOT)
+            self._waiting.setdefault(route.spec.timeout_ns, deque()).append(call)
+        elif code in (0, errno.ECONNREFUSED):
+            self._decide(call, code)
+        else:
+            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=_reason(code, route))
+            self._end(call)
+
+    def _decide(self, call: _Call, code: int) -> None:
+        """The handshake ended: well (code 0), or with the error of the endpoint or the network."""
+        elapsed = self._clock.mono() - call.mono_ns
+        if code == 0:
+            info = call.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+            (rtt_us,), (again,) = struct.unpack_from("I", info, _RTT_AT), struct.unpack_from("I", info, _RETRANS_AT)
+            flags = SampleFlag.RETRANSMITTED if again else 0
+            rtt = rtt_us * 1000
+            if not rtt:
+                rtt, flags = elapsed, flags | SampleFlag.USER_STAMP
+            call.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.ANSWERED, rtt, again, flags)
+        elif code == errno.ECONNREFUSED and call.route.spec.rst_is_up:
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.ANSWERED, elapsed, TCP_RESET, SampleFlag.USER_STAMP)
+        elif code == errno.ECONNREFUSED:
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=TCP_RESET)
+        elif code == errno.ETIMEDOUT:
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.LOST)
+        else:
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=_ICMP_OF.get(code, 3 << 8))
+        self._end(call)
+
+    def _end(self, call: _Call) -> None:
+        call.over = True
+        self._calls.pop(call.sock.fileno(), None)
+        call.sock.close()  # epoll forgets a closed descriptor by itself
+
+    def _give_up(self, mono: int) -> None:
+        """Who is silent beyond the time limit is lost; the sweep runs after everything that arrived was heard."""
+        for limit, calls in self._waiting.items():
+            while calls and (calls[0].over or calls[0].mono_ns + limit <= mono):
+                call = calls.popleft()
+                if not call.over:
+                    self._tell(call.route, call.slot, call.wall_ns, Outcome.LOST)
+                    self._end(call)
+
+    # --- telling ------------------------------------------------------------------------------------
+
+    def _tell(
+        self, route: _Route, slot: int, at_ns: int, outcome: Outcome, rtt: int = -1, detail: int = 0, flags: int = 0
+    ) -> None:
+        if outcome is Outcome.ANSWERED and rtt > route.spec.timeout_ns:
+            self._records.append((route.row, slot, at_ns, -1, Outcome.LOST, 0, 0))
+            outcome = Outcome.LATE
+        self._records.append((route.row, slot, at_ns, rtt, outcome, detail, flags))
+
+    def _hand_over(self) -> None:
+        if not self._records:
+            return
+        table = np.array(self._records, np.int64).T
+        row, slot, sent, rtt, outcome, detail, flags = table
+        self._out.append(
+            Samples(
+                row.astype(np.int32),
+                slot,
+                sent,
+                rtt,
+                outcome.astype(np.uint8),
+                detail.astype(np.uint16),
+                flags.astype(np.uint8),
+            )
+        )
+        self._records = []
+
+
+def _configure(sock: socket.socket, route: _Route) -> None:
+    spec = route.spec
+    if route.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, spec.ttl)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, spec.dscp << 2)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_UNICAST_HOPS, spec.ttl)
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_TCLASS, spec.dscp << 2)
+    if spec.source is not None:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((spec.source, 0))
+
+
+def _reason(code: int | None, route: _Route) -> Reason:
+    """Why our own host would not connect. Without a source set, EADDRNOTAVAIL means that no port is free."""
+    if code == errno.EADDRNOTAVAIL and route.spec.source is None:
+        return Reason.NO_DESCRIPTORS
+    return REASONS.get(code or 0, Reason.OTHER)
