@@ -10,7 +10,6 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
-from decimal import Decimal
 from fractions import Fraction
 
 from netsla.model import SECOND, Bound, Span
@@ -26,14 +25,14 @@ UNITS = {
     "ms": SECOND // 1_000,
     "us": SECOND // 1_000_000,
 }
+LONGEST_NS = 100 * UNITS["y"]  # fits 64 bits
 CALENDAR = ("day", "week", "month", "quarter", "year")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ROLLING_MIN_SECONDS, ROLLING_MAX_SECONDS = 60, 90 * 86_400
 
-DURATION_PATTERN = "(?:(\\d+)y)?(?:(\\d+)w)?(?:(\\d+)d)?(?:(\\d+)h)?(?:(\\d+)m)?(?:(\\d+)s)?(?:(\\d+)ms)?(?:(\\d+)us)?"
-_DURATION = re.compile(DURATION_PATTERN, re.ASCII)
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)", re.ASCII)
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%", re.ASCII)
+_DURATION = re.compile("".join(rf"(?:(\d{{1,18}}){unit})?" for unit in UNITS), re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d{1,18}\.?\d{0,18}|\.\d{1,18})", re.ASCII)
+_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,15})?)\s?%", re.ASCII)
 _TARGET = re.compile(r"(>=|<=)\s*(\S.*)")
 _CLOCK = re.compile(r"(\d{2}):(\d{2})", re.ASCII)
 _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
@@ -81,7 +80,10 @@ def duration(text: str) -> int:
     """Nanoseconds of a duration as Prometheus writes it: 500ms, 5m, 1h30m, 30d."""
     match = _DURATION.fullmatch(text)
     if match and text:
-        return sum(int(n) * unit for n, unit in zip(match.groups(), UNITS.values(), strict=True) if n)
+        total = sum(int(n) * unit for n, unit in zip(match.groups(), UNITS.values(), strict=True) if n)
+        if total > LONGEST_NS:
+            raise Wrong(f"{text} is out of range", "nothing here lasts longer than 100 years")
+        return total
     if _NUMBER.fullmatch(text):
         raise Wrong(f"{text} has no unit", f"write a unit: {text.lstrip('+-')}s, or ms, m, h, d, w")
     if re.fullmatch(r"\d*\.\d+(ms|us|[smhdwy])", text, re.ASCII):
@@ -125,11 +127,12 @@ def percent_text(ratio: Fraction) -> str:
 
 
 def decimal_text(value: Fraction) -> str:
-    """A fraction with a finite decimal expansion, in full."""
+    """A fraction of 0 or more with a finite decimal expansion, in full."""
     digits = 0
     while (value * 10**digits).denominator != 1:
         digits += 1
-    return f"{Decimal(int(value * 10**digits)).scaleb(-digits):f}"
+    text = str(int(value * 10**digits)).rjust(digits + 1, "0")
+    return f"{text[:-digits]}.{text[-digits:]}" if digits else text
 
 
 def target(text: str) -> Bound:

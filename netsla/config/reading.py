@@ -220,13 +220,12 @@ _DURATION = {
     "examples": ["500ms", "5m", "1h30m"],
 }
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d|24:00"
-_CENTURY = 100 * 365 * 86_400 * SECOND
 
 Text = Annotated[str, Leaf(read_text, {"type": ["string", "integer"]})]
 Id = Annotated[str, Leaf(read_id, {"type": ["string", "integer"], "pattern": "^[A-Za-z0-9._-]{1,128}$"})]
 Boolean = Annotated[bool, Leaf(read_boolean, {"type": "boolean"})]
-Duration = Annotated[int, _text(lasting(0, _CENTURY), **_DURATION)]
-PositiveDuration = Annotated[int, _text(lasting(1_000, _CENTURY), **_DURATION)]
+Duration = Annotated[int, _text(lasting(0, quantity.LONGEST_NS), **_DURATION)]
+PositiveDuration = Annotated[int, _text(lasting(1_000, quantity.LONGEST_NS), **_DURATION)]
 ProbeInterval = Annotated[int, _text(lasting(SECOND // 100, 900 * SECOND), **_DURATION)]
 ProbeTimeout = Annotated[int, _text(lasting(SECOND // 1_000, 60 * SECOND), **_DURATION)]
 Percent = Annotated[Fraction, _text(quantity.percent, pattern=r"^(100(\.0+)?|\d{1,2}(\.\d+)?) ?%$", examples=["99.9%"])]

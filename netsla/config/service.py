@@ -170,10 +170,13 @@ def check_rule(text: str) -> None:
     for part in ("INTERVAL", "COUNT"):
         if not 1 <= _small(parts.get(part, "1")) <= 10_000:
             raise Wrong(f"{part}={parts[part]} cannot be", "write a number from 1 to 10000")
+    begin = datetime(2000, 1, 1)  # noqa: DTZ001 - rules are of local time
     try:
-        rrulestr(match[1], dtstart=datetime(2026, 1, 1))  # noqa: DTZ001 - rules are of local time
+        happens = any(True for _ in rrulestr(match[1], dtstart=begin))
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise Wrong(f"{text!r} is not a recurrence rule: {error}", "see RFC 5545 §3.3.10; UNTIL without Z") from error
+    if not happens:
+        raise Wrong(f"{text!r} never happens", "check its days and months")
 
 
 def _small(text: str) -> int:

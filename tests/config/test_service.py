@@ -116,6 +116,7 @@ def test_rules(rule: str) -> None:
         "FREQ=DAILY;COUNT=0", "FREQ=DAILY;BYDAY=", "BYDAY=MO",
         "FREQ=DAILY;BYHOUR=2",
         "FREQ=DAILY;UNTIL=20301231T000000Z", "FREQ=DAILY;BYMONTH=13;BYDAY=XX", "FREQ=DAILY;UNTIL=never",
+       "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=DAILY\nFREQ=DAILY",
     ],
 )  # fmt: skip
