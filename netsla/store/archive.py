@@ -1,0 +1,342 @@
+"""Reading the ledger of one agreement: intervals, notes, links. Any thread, any process, while it is written.
+
+Rules: reads only. Within one `with archive.open() as look:` everything is one consistent picture. A later record
+of an interval (a correction, see ledger.py) takes the place of an earlier one. Broken bytes raise BrokenError
+with their place; a file that cannot be opened raises sqlite3.Error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import SECOND, ByteArray, IntArray
+from netsla.sla.histogram import BUCKETS
+from netsla.sla.interval import Cell
+from netsla.sla.tally import Column, Spectrum
+from netsla.store import chain
+from netsla.store.block import Hour, decode_figures, decode_spectrum
+from netsla.store.layout import Lane, Layout
+from netsla.store.press import BrokenError, unpack_cell
+from netsla.store.readonly import connect_readonly
+from netsla.store.sealing import cut_rows, digest_hour, owners
+from netsla.store.tables import HOUR, read_lanes, read_layout
+
+LINK = 32  # bytes of a link
+_BLOCK = "id, hour, seconds, lanes, figures, spectrum, links"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """All recorded intervals of one lane in a span of time, in order of start; n intervals.
+
+    `matrix` is (Column.LE + thresholds, n) as a tally; `start` in UTC seconds; `seconds` per interval; `rtt_min_us`
+    and `rtt_max_us` -1 without a reply; `standing` 1 good, 0 bad, -1 unknown; `reason` a Reason or NO_REASON.
+    """
+
+    lane: Lane
+    start: IntArray
+    seconds: IntArray
+    matrix: IntArray
+    rtt_min_us: IntArray
+    rtt_max_us: IntArray
+    standing: npt.NDArray[np.int8]
+    reason: ByteArray
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One entry of the journal; `agreement` is "" for what concerns the whole agent."""
+
+    id: int
+    at_ns: int
+    kind: str
+    agreement: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One sealed hour of an agreement, in the order of its chain."""
+
+    block: int
+    hour: int
+    seconds: int
+    previous: bytes
+    figures: bytes  # digest, see chain.figures_digest
+    stored: bytes  # digest, see chain.stored_digest
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A block as it lies there."""
+
+    id: int
+    hour: int
+    seconds: int
+    lanes: tuple[Lane, ...]
+    lane_ids: bytes
+    figures: bytes
+    spectrum: bytes
+    links: bytes
+
+    def link_of(self, agreement: str) -> bytes:
+        """The link that is stored for an agreement."""
+        at = [name for name, _, _ in owners(self.lanes)].index(agreement) * LINK
+        return self.links[at : at + LINK]
+
+    def hours(self) -> Hour:
+        """Its figures; raises BrokenError with its place."""
+        try:
+            return decode_figures(self.figures)
+        except BrokenError as error:
+            raise BrokenError(f"{self.place}: {error}") from error
+
+    def histogram(self, hour: Hour) -> Spectrum:
+        """Its histogram; raises BrokenError with its place."""
+        try:
+            return decode_spectrum(hour, self.spectrum)
+        except BrokenError as error:
+            raise BrokenError(f"{self.place}: {error}") from error
+
+    @property
+    def place(self) -> str:
+        """How a broken block is named."""
+        first, last = self.lanes[0].agreement, self.lanes[-1].agreement
+        whose = first if first == last else f"{first or 'references'} … {last}"
+        return f"block {self.id} ({whose or 'references'}, hour {hour_text(self.hour)})"
+
+
+def links_of(block: StoredBlock, previous: dict[str, bytes]) -> dict[str, Link]:
+    """The links of a block by agreement, digests made from what lies there; raises BrokenError."""
+    figures = digest_hour(block.hour, block.seconds, block.lanes, block.hours())
+    stored = chain.stored_digest(block.lane_ids, block.figures, block.spectrum)
+    return {
+        name: Link(block.id, block.hour, block.seconds, previous[name], digest, stored, block.link_of(name))
+        for name, digest in figures.items()
+    }
+
+
+def hour_text(hour: int) -> str:
+    """An hour since the epoch as people write it."""
+    return f"{np.datetime64(hour, 'h')}:00Z"
+
+
+class Look:
+    """One consistent picture of a ledger."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._lanes: dict[int, Lane] | None = None
+        self._layouts: dict[int, Layout] = {}
+
+    # --- one agreement ------------------------------------------------------------------------------
+
+    def agreements(self) -> list[str]:
+        """Every agreement that has sealed hours."""
+        return [row[0] for row in self.connection.execute("SELECT name FROM agreement WHERE name != '' ORDER BY name")]
+
+    def intervals(self, agreement: str, start_ns: int, end_ns: int) -> list[Series]:
+        """Every interval that begins in [start, end), by lane in order of name."""
+        first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
+        parts: dict[Lane, list[Series]] = defaultdict(list)
+        blocks = self.blocks(first // HOUR, -(-last // HOUR), agreement)
+        for (lanes, seconds), alike in groupby(blocks, lambda block: (block.lanes, block.seconds)):
+            for series in _series(lanes, seconds, list(alike), agreement):
+                parts[series.lane].append(series)
+        for cell, layout in self.cells(first, last):
+            for series in _loose(cell, layout, agreement):
+                parts[series.lane].append(series)
+        joined = (_join(parts[lane], first, last) for lane in sorted(parts))
+        return [series for series in joined if len(series.start)]
+
+    def distribution(self, agreement: str, start_ns: int, end_ns: int) -> dict[Lane, IntArray]:
+        """Latency histograms over [start, end), to the hour where it is sealed: by lane, BUCKETS counts."""
+        first, last = start_ns // SECOND, -(-end_ns // SECOND)
+        out: dict[Lane, IntArray] = defaultdict(lambda: np.zeros(BUCKETS, np.int64))
+        for block in self.blocks(first // HOUR, -(-last // HOUR), agreement):
+            hour = block.hours()
+            mine = {row: lane for row, lane in enumerate(block.lanes) if lane.agreement == agreement}
+            _add_spectrum(out, mine, block.histogram(hour), hour.present.shape[1])
+        for cell, layout in self.cells(first, last):
+            mine = {row: lane for lane, row in layout.rows.items() if lane.agreement == agreement}
+            _add_spectrum(out, mine, cell.spectrum, 1)
+        return dict(out)
+
+    def links(self, agreement: str, start_ns: int, end_ns: int) -> list[Link]:
+        """The chain of the hours that touch [start, end), whole."""
+        first, last = start_ns // SECOND // HOUR, -(-end_ns // SECOND // HOUR)
+        chained = sorted(self.blocks(first, last, agreement), key=lambda block: block.id)
+        found: list[Link] = []
+        for block in chained:
+            previous = dict.fromkeys((lane.agreement for lane in block.lanes), b"")
+            previous[agreement] = self.previous(block, agreement)
+            found.append(links_of(block, previous)[agreement])
+        return found
+
+    def previous(self, block: StoredBlock, agreement: str) -> bytes:
+        """The link that a block of an agreement stands on."""
+        query = f"SELECT {_BLOCK} FROM block WHERE id < ? AND first <= ? AND last >= ? ORDER BY id DESC"  # noqa: S608
+        for row in self.connection.execute(query, (block.id, agreement, agreement)):
+            before = self.stored(row)
+            if any(lane.agreement == agreement for lane in before.lanes):
+                return before.link_of(agreement)
+        found = self.connection.execute("SELECT base FROM agreement WHERE name = ?", (agreement,)).fetchone()
+        return bytes(found[0]) if found else chain.GENESIS
+
+    # --- journal ------------------------------------------------------------------------------------
+
+    def notes(
+        self, kinds: tuple[str, ...] = (), agreement: str | None = None, start_ns: int = 0, end_ns: int = 2**62
+    ) -> list[Note]:
+        """Notes with `at_ns` in [start, end), in the order in which they were written."""
+        query = "SELECT id, at_ns, kind, agreement, detail FROM note WHERE at_ns >= ? AND at_ns < ? ORDER BY id"
+        rows = self.connection.execute(query, (start_ns, end_ns))
+        return [
+            Note(number, at_ns, kind, owner, json.loads(detail))
+            for number, at_ns, kind, owner, detail in rows
+            if (not kinds or kind in kinds) and (agreement is None or owner == agreement)
+        ]
+
+    def pulse(self) -> tuple[int, int] | None:
+        """(start, last heartbeat) of the agent that wrote last, in ns."""
+        found = self.connection.execute("SELECT started_ns, last_ns FROM pulse").fetchone()
+        return (int(found[0]), int(found[1])) if found else None
+
+    # --- raw ----------------------------------------------------------------------------------------
+
+    def layout(self, number: int) -> Layout:
+        """A layout by its row."""
+        if number not in self._layouts:
+            self._layouts[number] = read_layout(self.connection, number)
+        return self._layouts[number]
+
+    def cells(self, start: int, end: int) -> Iterator[tuple[Cell, Layout]]:
+        """Cells not sealed yet that begin in [start, end) UTC seconds, in order."""
+        query = "SELECT start, seconds, layout, body FROM cell WHERE start >= ? AND start < ? ORDER BY start"
+        for begin, seconds, layout, body in self.connection.execute(query, (start, end)):
+            yield unpack_cell(begin // seconds, seconds, body), self.layout(layout)
+
+    def open_cells(self) -> list[tuple[Cell, Layout]]:
+        """Cells that were still open when they were last kept."""
+        query = "SELECT start, seconds, layout, body FROM open ORDER BY start"
+        rows = self.connection.execute(query).fetchall()
+        return [(unpack_cell(at // seconds, seconds, body), self.layout(layout)) for at, seconds, layout, body in rows]
+
+    def blocks(self, first: int, last: int, agreement: str | None = None) -> Iterator[StoredBlock]:
+        """Sealed blocks of hours [first, last), by hour and then as written."""
+        query = f"SELECT {_BLOCK} FROM block WHERE hour = ?"  # noqa: S608 - own names
+        more: tuple[str, ...] = ()
+        if agreement is not None:
+            query, more = query + " AND first <= ? AND last >= ?", (agreement, agreement)
+        first, last = self._sealed_range(first, last)
+        for hour in range(first, last):
+            for row in self.connection.execute(query + " ORDER BY id", (hour, *more)):
+                yield self.stored(row)
+
+    def all_blocks(self) -> Iterator[StoredBlock]:
+        """Every block in the order of writing."""
+        for row in self.connection.execute(f"SELECT {_BLOCK} FROM block ORDER BY id"):  # noqa: S608 - own names
+            yield self.stored(row)
+
+    def stored(self, row: tuple[Any, ...]) -> StoredBlock:
+        """A row of `block` with its lanes by name."""
+        if self._lanes is None:
+            self._lanes = read_lanes(self.connection)
+        number, hour, seconds, lane_ids, figures, spectrum, links = row
+        try:
+            lanes = tuple(self._lanes[int(lane)] for lane in np.frombuffer(lane_ids, "<u4"))
+        except (KeyError, ValueError) as error:
+            raise BrokenError(f"block {number} (hour {hour_text(hour)}): its lanes are not known: {error}") from error
+        return StoredBlock(number, hour, seconds, lanes, lane_ids, figures, spectrum, links)
+
+    def _sealed_range(self, first: int, last: int) -> tuple[int, int]:
+        low, high = self.connection.execute("SELECT min(hour), max(hour) FROM block").fetchone()
+        return (0, 0) if low is None else (max(first, low), min(last, high + 1))
+
+
+class Archive:
+    """A ledger file to read from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Look]:
+        """One consistent picture; raises sqlite3.Error when the file cannot be read."""
+        connection = connect_readonly(self.path)
+        try:
+            connection.execute("BEGIN")
+            yield Look(connection)
+        finally:
+            connection.close()
+
+
+# --- series -------------------------------------------------------------------------------------------
+
+
+def _series(lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], agreement: str) -> Iterator[Series]:
+    """Blocks with the same lanes, joined lane by lane."""
+    bounds = [(first, last) for name, first, last in owners(lanes) if name == agreement]
+    if not bounds:
+        return
+    lanes = lanes[slice(*bounds[0])]
+    hours = [cut_rows(block.hours(), *bounds[0]) for block in blocks]
+    slots = HOUR // seconds
+    start = np.concatenate([block.hour * HOUR + np.arange(slots) * seconds for block in blocks])
+    depth = max(len(hour.matrix) for hour in hours)
+    matrix = np.concatenate([np.pad(h.matrix, ((0, depth - len(h.matrix)), (0, 0), (0, 0))) for h in hours], axis=2)
+    names = ("present", "rtt_min_us", "rtt_max_us", "standing", "reason")
+    present, low, high, standing, reason = (np.concatenate([getattr(h, name) for h in hours], axis=1) for name in names)
+    for row, lane in enumerate(lanes):
+        here = present[row]
+        columns = matrix[: Column.LE + len(lane.thresholds_us), row][:, here]
+        yield Series(
+            lane, start[here], np.full(int(here.sum()), seconds), columns, low[row][here], high[row][here],
+            standing[row][here].astype(np.int8), reason[row][here].astype(np.uint8),
+        )  # fmt: skip
+
+
+def _loose(cell: Cell, layout: Layout, agreement: str) -> Iterator[Series]:
+    for lane, row in layout.rows.items():
+        if lane.agreement == agreement and row < cell.matrix.shape[1]:
+            here = slice(row, row + 1)
+            yield Series(
+                lane, np.array([cell.k * cell.seconds]), np.array([cell.seconds]),
+                cell.matrix[: Column.LE + len(lane.thresholds_us), here], cell.rtt_min_us[here], cell.rtt_max_us[here],
+                cell.standing[here], cell.reason[here],
+            )  # fmt: skip
+
+
+def _join(parts: list[Series], first: int, last: int) -> Series:
+    """One lane's parts in order of start; of two records of one interval the later one counts."""
+    start = np.concatenate([part.start for part in parts])
+    order = np.argsort(start, kind="stable")
+    ordered = start[order]
+    keep = np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)] & (ordered >= first) & (ordered < last)
+    chosen = order[keep]
+    columns = ("seconds", "rtt_min_us", "rtt_max_us", "standing", "reason")
+    seconds, low, high, standing, reason = (
+        np.concatenate([getattr(part, name) for part in parts])[chosen] for name in columns
+    )
+    matrix = np.concatenate([part.matrix for part in parts], axis=1)[:, chosen]
+    return Series(parts[0].lane, start[chosen], seconds, matrix, low, high, standing, reason)
+
+
+def _add_spectrum(out: dict[Lane, IntArray], lanes: dict[int, Lane], spectrum: Spectrum, slots: int) -> None:
+    cell, bucket = np.divmod(spectrum.keys, BUCKETS)
+    row = cell // slots
+    for number, lane in lanes.items():
+        begin, end = np.searchsorted(row, [number, number + 1])
+        np.add.at(out[lane], bucket[begin:end], spectrum.counts[begin:end].astype(np.int64))

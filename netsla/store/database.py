@@ -1,0 +1,400 @@
+"""One SQLite file and the one thread that writes it.
+
+Rules: nobody waits for the disk: `submit` queues a piece of work and returns. The writer does waiting work in
+one transaction; when the disk refuses, the work stays queued, the fault stands in `problems`, and it is tried
+again until it succeeds (at the latest every RETRY_S). Nothing that can still be written is given up, up to
+`backlog_bytes`; what is over that is given up oldest first, and told to whoever queued it. A file that is
+corrupt, replaced, deleted or from a newer netsla is never destroyed: see rescue.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netsla.store import faults, rescue
+from netsla.store.readonly import connect_readonly
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 10.0  # the longest wait between two tries: recovery is well within 30 s of the cause going away
+_FIRST_RETRY_S = 0.25
+_LOOK_S = 5.0  # how often an idle writer looks whether its file is still there
+_TOGETHER = 64  # pieces of work in one transaction: one fsync for all of them
+_BUSY_MS = 2000  # another process (a report that reads) may hold the file so long
+_WAL_BYTES = 16 * 2**20  # the log file is cut back to this after a checkpoint
+_SMALL = 256  # bytes that a piece of work takes at least
+
+Work = Callable[[sqlite3.Connection], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a file holds. `migrations[n]` leads from version n to n + 1; they are only ever appended."""
+
+    migrations: tuple[str, ...]
+    synchronous: str = "NORMAL"
+    page_bytes: int = 4096
+    relieve: Callable[[sqlite3.Connection], bool] | None = None  # at the quota: delete something, say whether
+    rescued: Callable[[sqlite3.Connection, rescue.Rescue], None] | None = None  # record what happened
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Work that waits."""
+
+    work: Work
+    weight: int
+    dropped: Callable[[], None] | None
+    future: Future[Any] = field(default_factory=Future)
+
+
+class Database:
+    """A file, its writer thread and its standing problem. All methods may be called from any thread."""
+
+    def __init__(
+        self, path: Path, schema: Schema, *, quota_bytes: int = 50 * 2**30, backlog_bytes: int = 64 * 2**20
+    ) -> None:
+        self.path = path
+        self._schema = schema
+        self._quota_bytes, self._backlog_bytes = quota_bytes, backlog_bytes
+        self._wake = threading.Condition()
+        self._queue: deque[_Piece] = deque()
+        self._queued_bytes = 0
+        self._given_up = 0
+        self._ending = False
+        self._closing = threading.Event()
+        self._deadline = 0.0
+        self._problem = ""
+        self._notice = ""
+        self._connection: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._suspect = threading.Event()
+        self._checked = threading.Event()
+        self._checker: sqlite3.Connection | None = None
+        self._thread = threading.Thread(target=self._run, name=f"write-{path.stem}", daemon=True)
+
+    # --- for everybody ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the file (on the writer's thread) and begin to write."""
+        self._thread.start()
+
+    def submit(self, work: Work, *, weight: int = 0, dropped: Callable[[], None] | None = None) -> Future[Any]:
+        """Queue work that runs inside a transaction; its result comes in the future.
+
+        `weight` is what it keeps in memory, in bytes. With `dropped`, it may be given up when the disk is away
+        for too long: that is then called, and the future is cancelled.
+        """
+        piece = _Piece(work, max(weight, _SMALL), dropped)
+        given_up: list[_Piece] = []
+        with self._wake:
+            if self._ending:
+                piece.future.cancel()
+                return piece.future
+            self._queue.append(piece)
+            self._queued_bytes += piece.weight
+            if self._queued_bytes > self._backlog_bytes:
+                given_up = self._give_up()
+            self._wake.notify()
+        for one in given_up:
+            one.future.cancel()
+            if one.dropped:
+                one.dropped()
+        return piece.future
+
+    def problems(self) -> tuple[str, ...]:
+        """What stands between us and the disk now."""
+        with self._wake:
+            if not self._problem:
+                return (self._notice,) if self._notice else ()
+            waiting, gone = len(self._queue), self._given_up
+        text = f"{self._problem}; {waiting} writes wait in memory"
+        text += f", {gone} were given up" if gone else ""
+        return (text, self._notice) if self._notice else (text,)
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection of one's own that only reads, and never waits for the writer; raises sqlite3.Error."""
+        connection = connect_readonly(self.path)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def when_checked(self, seconds: float) -> bool:
+        """Wait until the file was read through after its opening; whether it was."""
+        return self._checked.wait(seconds)
+
+    def report_corrupt(self) -> None:
+        """A reader met broken contents: have the file looked at, and rescued if need be."""
+        self._suspect.set()
+        with self._wake:
+            self._wake.notify()
+
+    def close(self, seconds: float = 10.0) -> int:
+        """Write what waits, at most for so long, and end; returns how many writes were lost."""
+        with self._wake:
+            self._ending, self._deadline = True, time.monotonic() + seconds
+            self._closing.set()
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        lost = [piece for piece in self._queue if not piece.future.done()]
+        for piece in lost:
+            piece.future.cancel()
+        if lost:
+            log.error("%s: %d writes are lost: %s", self.path.name, len(lost), self._problem)
+        return len(lost)
+
+    # --- the queue ----------------------------------------------------------------------------------
+
+    def _give_up(self) -> list[_Piece]:
+        """Over the bound: let go of the oldest that may be let go."""
+        gone = []
+        for piece in [piece for piece in self._queue if piece.dropped]:
+            if self._queued_bytes <= self._backlog_bytes:
+                break
+            self._queue.remove(piece)
+            self._queued_bytes -= piece.weight
+            gone.append(piece)
+        self._given_up += len(gone)
+        return gone
+
+    def _take(self) -> list[_Piece] | None:
+        """Wait for work; [] when it is time to look after the file, None at the end."""
+        with self._wake:
+            if not self._queue and not self._ending and not self._suspect.is_set():
+                self._wake.wait(_LOOK_S)
+            if not self._queue:
+                return None if self._ending else []
+            batch = [self._queue.popleft() for _ in range(min(_TOGETHER, len(self._queue)))]
+            self._queued_bytes -= sum(piece.weight for piece in batch)
+            return batch
+
+    def _put_back(self, batch: list[_Piece]) -> None:
+        with self._wake:
+            self._queue.extendleft(reversed(batch))
+            self._queued_bytes += sum(piece.weight for piece in batch)
+
+    # --- the thread ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = _FIRST_RETRY_S
+        while (batch := self._take()) is not None:
+            batch = [piece for piece in batch if not piece.future.cancelled()]
+            try:
+                self._attend()
+                if batch:
+                    self._transact(batch)
+            except (sqlite3.Error, OSError) as fault:
+                self._put_back(batch)
+                self._stumble(fault)
+                if self._is_over(pause):
+                    break
+                pause = min(2 * pause, RETRY_S)
+            else:
+                pause = _FIRST_RETRY_S
+                self._recover()
+        self._shut()
+
+    def _is_over(self, pause: float) -> bool:
+        """Wait before the next try; whether the end has come."""
+        if self._closing.wait(pause):
+            time.sleep(_FIRST_RETRY_S)
+        return self._closing.is_set() and time.monotonic() >= self._deadline
+
+    def _stumble(self, fault: sqlite3.Error | OSError) -> None:
+        """Name the fault, once; make room or rescue where that is the cure."""
+        what, remedy = faults.words(fault)
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.rollback()
+        if faults.is_full(fault) and connection is not None and self._at_quota(connection):
+            if self._relieve(connection):
+                return
+            what, remedy = faults.QUOTA
+        elif faults.is_corrupt(fault):
+            self._suspect.set()
+        elif connection is not None and not faults.is_full(fault):
+            self._shut()  # begin with a fresh handle: the old one may remember a disk that is gone
+        problem = f"{self.path.name}: {what}: {remedy}"
+        if problem != self._problem:
+            log.error("%s (%s)", problem, fault)
+        with self._wake:
+            self._problem = problem
+
+    def _recover(self) -> None:
+        if self._problem:
+            log.warning("%s: writing again", self.path.name)
+            with self._wake:
+                self._problem = ""
+
+    def _transact(self, batch: list[_Piece]) -> None:
+        """All of it or nothing; a piece that is wrong in itself fails alone."""
+        connection = self._connection
+        assert connection is not None
+        connection.execute("BEGIN IMMEDIATE")
+        done: list[tuple[_Piece, Any, BaseException | None]] = []
+        for piece in batch:
+            connection.execute("SAVEPOINT piece")
+            try:
+                done.append((piece, piece.work(connection), None))
+            except Exception as bug:  # a bug in the work belongs to whoever waits for its result
+                if isinstance(bug, OSError) or (isinstance(bug, sqlite3.Error) and faults.is_fault(bug)):
+                    raise
+                connection.execute("ROLLBACK TO piece")
+                log.exception("%s: a write failed", self.path.name)
+                done.append((piece, None, bug))
+            connection.execute("RELEASE piece")
+        connection.execute("COMMIT")
+        for piece, result, failure in done:
+            if not piece.future.set_running_or_notify_cancel():
+                continue
+            if failure is None:
+                piece.future.set_result(result)
+            else:
+                piece.future.set_exception(failure)
+
+    # --- the file -----------------------------------------------------------------------------------
+
+    def _attend(self) -> None:
+        """See that the right file is open and sound."""
+        if self._connection is not None and self._inode != _inode(self.path):
+            self._restore()
+        if self._suspect.is_set() and self._is_broken():
+            self._shut()
+            self._note(rescue.set_aside_corrupt(self.path, self._open))
+        self._suspect.clear()
+        if self._connection is None:
+            self._open_file()
+
+    def _restore(self) -> None:
+        """The file was deleted or replaced under our feet: we still hold its contents."""
+        assert self._connection is not None
+        saved = rescue.save_orphan(self._connection, self.path)
+        self._shut()
+        self._note(rescue.place_orphan(saved, self.path))
+
+    def _is_broken(self) -> bool:
+        if not self.path.exists():
+            return False
+        self._shut()
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None)
+            try:
+                return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            if faults.is_corrupt(error):
+                return True
+            raise
+
+    def _open_file(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rescue.finish(self.path)
+        newer = rescue.newer_version(self.path, len(self._schema.migrations))
+        if newer:
+            aside = rescue.set_aside(self.path, f"newer-{newer}")
+            self._notice = (
+                f"{self.path.name} was written by a newer netsla and is set aside as {aside.name}: "
+                "what it holds is not seen until that version runs again"
+            )
+            log.error("%s", self._notice)
+        connection = self._open(self.path)
+        self._connection, self._inode = connection, _inode(self.path)
+        self._begin_check()
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        """A connection for writing, migrated."""
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            connection.execute(f"PRAGMA page_size = {self._schema.page_bytes}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._schema.synchronous}")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+            page = connection.execute("PRAGMA page_size").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {max(self._quota_bytes // page, 16)}")
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for number in range(version, len(self._schema.migrations)):
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in self._schema.migrations[number].split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute("COMMIT")
+
+    def _note(self, happened: rescue.Rescue) -> None:
+        """Say what became of the file, and let its owner record it."""
+        log.error("%s: %s", self.path.name, happened.text)
+        self._open_file()
+        if self._schema.rescued:
+            record = self._schema.rescued
+            self.submit(lambda connection: record(connection, happened))
+
+    def _at_quota(self, connection: sqlite3.Connection) -> bool:
+        used = connection.execute("PRAGMA page_count").fetchone()[0]
+        most = connection.execute("PRAGMA max_page_count").fetchone()[0]
+        return bool(used >= most - 8)
+
+    def _relieve(self, connection: sqlite3.Connection) -> bool:
+        """Delete what retention lets go first; whether something went."""
+        if self._schema.relieve is None:
+            return False
+        connection.execute("BEGIN IMMEDIATE")
+        went = self._schema.relieve(connection)
+        connection.execute("COMMIT")
+        return went
+
+    def _shut(self) -> None:
+        if self._checker is not None:
+            self._checker.interrupt()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection, self._inode = None, None
+
+    def _begin_check(self) -> None:
+        """Read the whole file through, beside the writing: it may take minutes when it is large."""
+        self._checked.clear()
+        threading.Thread(target=self._check, name=f"check-{self.path.stem}", daemon=True).start()
+
+    def _check(self) -> None:
+        try:
+            with self.reader() as connection:
+                self._checker = connection
+                sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        except sqlite3.Error as error:
+            sound = not faults.is_corrupt(error)
+        finally:
+            self._checker = None
+        if sound:
+            self._checked.set()
+        else:
+            self.report_corrupt()
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

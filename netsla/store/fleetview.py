@@ -1,0 +1,267 @@
+"""Reading the ledger for the whole fleet at once: single cells, sums of long times, standings in order.
+
+Rules: reads only; rows come out by the layout that the caller names. Sums are taken from the coarsest total that fits
+(day, hour), else from cells; all of them give the same integers.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import ByteArray, IntArray
+from netsla.sla.histogram import BUCKETS
+from netsla.sla.interval import NO_REASON, Cell
+from netsla.sla.tally import Column, Spectrum
+from netsla.store.archive import Look
+from netsla.store.block import Hour
+from netsla.store.layout import Layout, spread, spread_spectrum, union
+from netsla.store.press import BrokenError, unpack_counts
+from netsla.store.sealing import ABSENT, Total, sum_hour
+from netsla.store.tables import DAY, HOUR
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """What windows may count of [start, end) UTC seconds, by the rows asked for."""
+
+    start: int
+    end: int
+    matrix: IntArray
+    spectrum: Spectrum
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standings:
+    """Standings of intervals of `seconds` from `start` (UTC seconds) on, by the rows asked for.
+
+    `codes` (rows, slots): 1 good, 0 bad, -1 unknown; `present` says which intervals there are at all.
+    """
+
+    start: int
+    seconds: int
+    codes: npt.NDArray[np.int8]
+    present: npt.NDArray[np.bool_]
+
+
+# --- sealed hours -------------------------------------------------------------------------------------
+
+
+def sealed_hour(look: Look, hour: int) -> Iterator[tuple[int, Layout, Hour, Spectrum]]:
+    """An hour of all agreements side by side, per grid: (seconds, layout, figures, histogram)."""
+    stored = list(look.blocks(hour, hour + 1))
+    for seconds in sorted({block.seconds for block in stored}):
+        blocks = [block for block in stored if block.seconds == seconds]
+        layout = union([Layout(block.lanes) for block in blocks])
+        slots = HOUR // seconds
+        whole = _blank(layout, slots)
+        histogram = Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32))
+        spectra: list[Spectrum] = []
+        taken = np.zeros(whole.present.shape, bool)
+        for block in blocks:
+            figures = block.hours()
+            rows = np.array([layout.rows[lane] for lane in block.lanes])
+            spectra = _without(spectra, taken, rows, figures.present)
+            _place(whole, rows, figures)
+            taken[rows] |= figures.present
+            spectra.append(_moved(block.histogram(figures), rows, slots))
+        if spectra:
+            keys = np.concatenate([part.keys for part in spectra])
+            order = np.argsort(keys, kind="stable")
+            histogram = Spectrum(keys[order], np.concatenate([part.counts for part in spectra])[order])
+        yield seconds, layout, whole, histogram
+
+
+def _blank(layout: Layout, slots: int) -> Hour:
+    shape = (len(layout.lanes), slots)
+    columns = [np.zeros(shape, np.int64) for _ in range(4)]
+    return Hour(np.zeros(shape, bool), np.zeros((Column.LE + layout.depth, *shape), np.int64), *columns)
+
+
+def _place(whole: Hour, rows: IntArray, part: Hour) -> None:
+    """Put a block in; where it has an interval, it takes the place of what was there."""
+    lane, slot = np.nonzero(part.present)
+    row = rows[lane]
+    whole.present[row, slot] = True
+    whole.matrix[:, row, slot] = 0
+    whole.matrix[: len(part.matrix), row, slot] = part.matrix[:, lane, slot]
+    for name in ("rtt_min_us", "rtt_max_us", "standing", "reason"):
+        getattr(whole, name)[row, slot] = getattr(part, name)[lane, slot]
+
+
+def _without(
+    spectra: list[Spectrum], taken: npt.NDArray[np.bool_], rows: IntArray, present: npt.NDArray[np.bool_]
+) -> list[Spectrum]:
+    """What an earlier block said of intervals that a later one tells again is left out."""
+    again = np.zeros(taken.shape, bool)
+    again[rows] = present
+    again &= taken
+    if not again.any():
+        return spectra
+    flat = again.reshape(-1)
+    keep = [~flat[part.keys // BUCKETS] for part in spectra]
+    return [Spectrum(p.keys[k], p.counts[k]) for p, k in zip(spectra, keep, strict=True)]
+
+
+def _moved(spectrum: Spectrum, rows: IntArray, slots: int) -> Spectrum:
+    """Keys of a block's rows as keys of the whole's rows."""
+    cell, bucket = np.divmod(spectrum.keys, BUCKETS)
+    lane, slot = np.divmod(cell, slots)
+    return Spectrum((rows[lane] * slots + slot) * BUCKETS + bucket, spectrum.counts)
+
+
+def cells_of_hour(look: Look, hour: int) -> Iterator[tuple[Cell, Layout]]:
+    """Every cell of an hour, sealed or not, in order of start; the later record of an interval counts."""
+    loose = {cell.k * cell.seconds: (cell, layout) for cell, layout in look.cells(hour * HOUR, (hour + 1) * HOUR)}
+    sealed: dict[int, tuple[Cell, Layout]] = {}
+    for seconds, layout, figures, spectrum in sealed_hour(look, hour):
+        for cell in _cut_cells(hour, seconds, figures, spectrum):
+            sealed[cell.k * cell.seconds] = (cell, layout)
+    for start in sorted(sealed.keys() | loose.keys()):
+        yield loose.get(start) or sealed[start]
+
+
+def _cut_cells(hour: int, seconds: int, figures: Hour, spectrum: Spectrum) -> Iterator[Cell]:
+    slots = HOUR // seconds
+    cell, bucket = np.divmod(spectrum.keys, BUCKETS)
+    row, slot = np.divmod(cell, slots)
+    order = np.argsort(slot, kind="stable")
+    bounds = np.searchsorted(slot[order], np.arange(slots + 1))
+    for number in np.flatnonzero(figures.present.any(axis=0)):
+        mine = order[bounds[number] : bounds[number + 1]]
+        yield Cell(
+            hour * slots + int(number),
+            seconds,
+            figures.matrix[:, :, number],
+            Spectrum(row[mine] * BUCKETS + bucket[mine], spectrum.counts[mine]),
+            figures.rtt_min_us[:, number],
+            figures.rtt_max_us[:, number],
+            np.where(figures.present[:, number], figures.standing[:, number], -1).astype(np.int8),
+            np.where(figures.present[:, number], figures.reason[:, number], NO_REASON).astype(np.uint8),
+        )
+
+
+# --- totals -------------------------------------------------------------------------------------------
+
+
+def read_totals(look: Look, start: int, span: int) -> list[Total]:
+    """The totals kept for exactly this time, one per grid."""
+    query = "SELECT seconds, layout, body, standings FROM total WHERE start = ? AND span = ?"
+    found = []
+    for seconds, number, body, standings in look.connection.execute(query, (start, span)).fetchall():
+        layout = look.layout(number)
+        matrix, spectrum, _ = unpack_counts(body)
+        found.append(Total(start, span, seconds, layout, matrix, spectrum, _read_standings(standings, seconds, layout)))
+    return found
+
+
+def _read_standings(body: bytes, seconds: int, layout: Layout) -> ByteArray:
+    try:
+        codes = np.frombuffer(zlib.decompress(body), np.uint8)
+        return codes.reshape(len(layout.lanes) if seconds else 0, -1 if len(codes) else 0)
+    except (zlib.error, ValueError) as error:
+        raise BrokenError(f"standings cannot be read: {error}") from error
+
+
+def hour_totals(look: Look, hour: int) -> list[Total]:
+    """The totals of a sealed hour: as kept, else made from its blocks."""
+    kept = read_totals(look, hour * HOUR, HOUR)
+    return kept or [
+        sum_hour(hour, seconds, own, whole, histogram) for seconds, own, whole, histogram in sealed_hour(look, hour)
+    ]
+
+
+def pieces(look: Look, layout: Layout, start: int, end: int, cuts: Sequence[int] = ()) -> Iterator[Piece]:
+    """What windows may count of [start, end) UTC seconds, oldest first; no piece goes over one of `cuts`."""
+    edges = sorted({start, end, *(cut for cut in cuts if start < cut < end)})
+    at = start
+    while at < end:
+        until = next(edge for edge in edges if edge > at)
+        if at % DAY == 0 and at + DAY <= until and (days := read_totals(look, at, DAY)):
+            yield from (_piece(total, layout) for total in days)
+            at += DAY
+        elif at % HOUR == 0 and at + HOUR <= until:
+            yield from _hour_pieces(look, layout, at // HOUR)
+            at += HOUR
+        else:
+            stop = min(until, at // HOUR * HOUR + HOUR)
+            yield from _cell_pieces(look, layout, at, stop)
+            at = stop
+
+
+def _hour_pieces(look: Look, layout: Layout, hour: int) -> Iterator[Piece]:
+    loose = look.connection.execute(
+        "SELECT 1 FROM cell WHERE start >= ? AND start < ? LIMIT 1", (hour * HOUR, (hour + 1) * HOUR)
+    ).fetchone()
+    if loose:
+        yield from _cell_pieces(look, layout, hour * HOUR, (hour + 1) * HOUR)
+    else:
+        yield from (_piece(total, layout) for total in hour_totals(look, hour))
+
+
+def _cell_pieces(look: Look, layout: Layout, start: int, end: int) -> Iterator[Piece]:
+    for cell, own in cells_of_hour(look, start // HOUR):
+        begin = cell.k * cell.seconds
+        if start <= begin < end:
+            matrix, spectrum = cell.usable()
+            moved = spread(own, layout, matrix)
+            yield Piece(begin, begin + cell.seconds, moved, spread_spectrum(own, layout, spectrum))
+
+
+def _piece(total: Total, layout: Layout) -> Piece:
+    matrix = spread(total.layout, layout, total.matrix)
+    spectrum = spread_spectrum(total.layout, layout, total.spectrum)
+    return Piece(total.start, total.start + total.span, matrix, spectrum)
+
+
+# --- standings ----------------------------------------------------------------------------------------
+
+
+def standings(look: Look, layout: Layout, start: int, end: int) -> Iterator[Standings]:
+    """Standings of every interval of the hours that touch [start, end), hour by hour; nothing where nothing was."""
+    for hour in range(start // HOUR, -(-end // HOUR)):
+        bounds = (hour * HOUR, (hour + 1) * HOUR)
+        loose = look.connection.execute("SELECT 1 FROM cell WHERE start >= ? AND start < ? LIMIT 1", bounds).fetchone()
+        if loose:
+            yield from _loose_standings(look, layout, hour)
+        else:
+            for total in _standing_totals(look, hour):
+                yield _standings(total, layout)
+
+
+def _standing_totals(look: Look, hour: int) -> list[tuple[int, int, Layout, ByteArray]]:
+    """(start, seconds, layout, codes) without unpressing the sums."""
+    query = "SELECT seconds, layout, standings FROM total WHERE start = ? AND span = ?"
+    rows = look.connection.execute(query, (hour * HOUR, HOUR)).fetchall()
+    if not rows:
+        return [(t.start, t.seconds, t.layout, t.standings) for t in hour_totals(look, hour)]
+    found = [(seconds, look.layout(number), body) for seconds, number, body in rows]
+    return [(hour * HOUR, seconds, own, _read_standings(body, seconds, own)) for seconds, own, body in found]
+
+
+def _standings(found: tuple[int, int, Layout, ByteArray], layout: Layout) -> Standings:
+    start, seconds, own, kept = found
+    codes = np.full((len(layout.lanes), HOUR // seconds), ABSENT, np.uint8)
+    here = own.onto(layout)
+    codes[here[here >= 0]] = kept[here >= 0]
+    present = codes != ABSENT
+    return Standings(start, seconds, np.where(present, codes, 0).astype(np.int8) - np.int8(1), present)
+
+
+def _loose_standings(look: Look, layout: Layout, hour: int) -> Iterator[Standings]:
+    by_grid: dict[int, list[tuple[Cell, Layout]]] = {}
+    for cell, own in cells_of_hour(look, hour):
+        by_grid.setdefault(cell.seconds, []).append((cell, own))
+    for seconds, cells in by_grid.items():
+        shape = (len(layout.lanes), HOUR // seconds)
+        codes, present = np.full(shape, -1, np.int8), np.zeros(shape, bool)
+        for cell, own in cells:
+            here = own.onto(layout)[: len(cell.standing)]
+            slot = cell.k - hour * shape[1]
+            codes[here[here >= 0], slot] = cell.standing[here >= 0]
+            present[here[here >= 0], slot] = True
+        yield Standings(hour * HOUR, seconds, codes, present)

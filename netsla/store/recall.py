@@ -1,0 +1,107 @@
+"""Cells given back to the live windows: what leaves a long window is read again, an hour ahead of time.
+
+Rules: a sealed hour is unpressed once, on a thread of its own, and kept as pressed cells (about 15 bytes a probe
+and cell); two hours per window length are enough. Asked from the engine's thread; rows by the layout in force.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from netsla.sla.interval import NO_REASON, Cell
+from netsla.sla.tally import Column, Spectrum
+from netsla.store import fleetview
+from netsla.store.layout import Layout, relocate
+from netsla.store.ledger import Ledger
+from netsla.store.press import BrokenError, pack_cell, unpack_cell
+from netsla.store.tables import HOUR
+
+log = logging.getLogger(__name__)
+
+_HOURS = 8  # kept: the one in use and the next, for four windows
+_AHEAD_S = 1200  # the next hour is fetched when so much is left of this one
+
+_Hour = dict[int, tuple[int, bytes, Layout]]  # by start: seconds, pressed cell, its layout
+
+
+class Recall:
+    """Reads cells back. `layout` may be exchanged at a reload."""
+
+    def __init__(self, ledger: Ledger, layout: Layout) -> None:
+        self.layout = layout
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._hours: OrderedDict[int, Future[_Hour]] = OrderedDict()
+        self._worker = ThreadPoolExecutor(1, "recall")
+
+    def cell(self, k: int, seconds: int) -> Cell | None:
+        """The cell by the rows in force; empty if nothing was measured then, None if it cannot be known."""
+        start = k * seconds
+        waiting = self._ledger.waiting_cell(start)
+        if waiting:
+            return relocate(*waiting, self.layout)
+        if start in self._ledger.lost_starts:
+            return None
+        try:
+            hour = self._hour(start // HOUR).result()
+            if start not in hour:
+                hour = self._read_loose(start)
+        except (sqlite3.Error, BrokenError) as error:
+            log.warning("%s: a cell cannot be read back: %s", self._ledger.database.path.name, error)
+            self._forget(start // HOUR)
+            return None
+        if start % HOUR >= HOUR - _AHEAD_S:
+            self._hour(start // HOUR + 1)
+        if start not in hour:
+            return self._empty(k, seconds)
+        grid, body, layout = hour[start]
+        return relocate(unpack_cell(start // grid, grid, body), layout, self.layout)
+
+    def prefetch(self, start_ns: int) -> None:
+        """Begin to read the hour that holds this instant."""
+        self._hour(start_ns // 1_000_000_000 // HOUR)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def _hour(self, hour: int) -> Future[_Hour]:
+        with self._lock:
+            if hour not in self._hours:
+                self._hours[hour] = self._worker.submit(self._read, hour)
+                while len(self._hours) > _HOURS:
+                    self._hours.popitem(last=False)
+            self._hours.move_to_end(hour)
+            return self._hours[hour]
+
+    def _forget(self, hour: int) -> None:
+        with self._lock:
+            self._hours.pop(hour, None)
+
+    def _read(self, hour: int) -> _Hour:
+        found: _Hour = {}
+        with self._ledger.archive.open() as look:
+            for cell, layout in fleetview.cells_of_hour(look, hour):
+                found[cell.k * cell.seconds] = (cell.seconds, pack_cell(cell), layout)
+        return found
+
+    def _read_loose(self, start: int) -> _Hour:
+        """It was written after its hour was fetched."""
+        with self._ledger.archive.open() as look:
+            found = look.cells(start, start + 1)
+            return {cell.k * cell.seconds: (cell.seconds, pack_cell(cell), layout) for cell, layout in found}
+
+    def _empty(self, k: int, seconds: int) -> Cell:
+        rows = len(self.layout.lanes)
+        nothing = np.full(rows, -1, np.int64)
+        return Cell(
+            k, seconds, np.zeros((Column.LE + self.layout.depth, rows), np.int64),
+            Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32)), nothing, nothing, nothing.astype(np.int8),
+            np.full(rows, NO_REASON, np.uint8),
+        )  # fmt: skip

@@ -1,0 +1,235 @@
+"""From loose cells of a whole fleet to sealed hours per agreement, and to the totals that restarts need.
+
+Rules: PURE (arrays in, values out). A later cell for an interval takes the place of an earlier one. Totals hold what
+windows may count (`Cell.usable`), blocks what was counted.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from netsla.model import ByteArray, IntArray
+from netsla.sla.histogram import BUCKETS
+from netsla.sla.interval import NO_REASON, Cell
+from netsla.sla.tally import Column, Spectrum
+from netsla.store import chain
+from netsla.store.block import Hour, encode_figures, encode_spectrum
+from netsla.store.layout import Lane, Layout, spread, spread_row, spread_spectrum
+from netsla.store.press import pack_counts
+from netsla.store.tables import HOUR
+
+_AT_ONCE = 2000  # lanes in memory as plain arrays: 60 slots of them are about 20 MB
+_WORTH = 16  # lanes: 11 kB; smaller blocks lose to headers and to the pages of the file, larger ones read slower
+ABSENT = 3  # a standing code: no such interval; else standing + 1
+
+Load = Callable[[], Iterable[tuple[Cell, Layout]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One hour of one agreement or of several small ones, ready to be chained."""
+
+    hour: int
+    seconds: int
+    lanes: tuple[Lane, ...]
+    figures: bytes
+    spectrum: bytes
+    digests: dict[str, bytes]  # of the figures, by agreement in order of name; see chain.py
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Total:
+    """Sums over an hour or a day, by the rows of `layout`; `standings` (rows, slots) codes, empty for a day."""
+
+    start: int  # UTC seconds
+    span: int
+    seconds: int
+    layout: Layout
+    matrix: IntArray
+    spectrum: Spectrum
+    standings: ByteArray
+
+    def body(self) -> bytes:
+        """The counts, pressed."""
+        return pack_counts(self.matrix, self.spectrum, 9)
+
+    def standing_body(self) -> bytes:
+        """The standings, pressed."""
+        return zlib.compress(self.standings.tobytes(), 6)
+
+
+def seal_hour(
+    hour: int, seconds: int, layout: Layout, load: Load, pause: Callable[[], object]
+) -> tuple[list[Block], Total]:
+    """Seal what `load` gives (again at each call) for the lanes of `layout` (a union, in order of name).
+
+    `pause` is called between blocks: it lets other threads have the processor.
+    """
+    blocks, parts = [], []
+    lanes = [lane for lane in layout.lanes if lane]
+    for begin, end in _shares(lanes):
+        share = Layout(tuple(lanes[begin:end]))
+        figures, spectrum = gather(hour, seconds, share, load())
+        for first, last in _blocks(lanes[begin:end]):
+            part, histogram = cut(figures, spectrum, first, last)
+            blocks += list(_block(hour, seconds, tuple(lanes[begin + first : begin + last]), part, histogram))
+            pause()
+        parts.append(sum_hour(hour, seconds, share, figures, spectrum))
+    return blocks, join_totals(layout, parts)
+
+
+def _shares(lanes: list[Lane]) -> Iterator[tuple[int, int]]:
+    """Cut between agreements where that is near, inside one only if it is larger than a share."""
+    begin = 0
+    while begin < len(lanes):
+        end = min(begin + _AT_ONCE, len(lanes))
+        while end < len(lanes) and lanes[end].agreement == lanes[end - 1].agreement:
+            end += 1
+        yield begin, end
+        begin = end
+
+
+def owners(lanes: Sequence[Lane]) -> Iterator[tuple[str, int, int]]:
+    """(agreement, first lane, one after the last) of lanes in order of name."""
+    at = 0
+    for agreement, members in groupby(lanes, lambda lane: lane.agreement):
+        count = sum(1 for _ in members)
+        yield agreement, at, at + count
+        at += count
+
+
+def _blocks(lanes: Sequence[Lane]) -> Iterator[tuple[int, int]]:
+    """Whole agreements, as many together as make a block worth its overhead."""
+    begin = 0
+    for _, _, end in owners(lanes):
+        if end - begin >= _WORTH or end == len(lanes):
+            yield begin, end
+            begin = end
+
+
+def gather(hour: int, seconds: int, layout: Layout, cells: Iterable[tuple[Cell, Layout]]) -> tuple[Hour, Spectrum]:
+    """The cells of one hour as columns over (rows of `layout`, slots)."""
+    lanes, slots = len(layout.lanes), HOUR // seconds
+    present = np.zeros((lanes, slots), bool)
+    matrix = np.zeros((Column.LE + layout.depth, lanes, slots), np.int64)
+    extra = [np.zeros((lanes, slots), np.int64) for _ in range(4)]
+    spectra = []
+    for cell, own in cells:
+        slot = cell.k - hour * slots
+        here = own.onto(layout)[: cell.matrix.shape[1]]
+        mine = here[here >= 0]
+        present[mine, slot] = True
+        matrix[:, mine, slot] = spread(own, layout, cell.matrix)[: len(matrix), mine]
+        for column, name in zip(extra, ("rtt_min_us", "rtt_max_us", "standing", "reason"), strict=True):
+            column[mine, slot] = spread_row(own, layout, getattr(cell, name).astype(np.int64), 0)[mine]
+        part = spread_spectrum(own, layout, cell.spectrum)
+        row, bucket = np.divmod(part.keys, BUCKETS)
+        spectra.append(Spectrum((row * slots + slot) * BUCKETS + bucket, part.counts))
+    return Hour(present, matrix, *extra), Spectrum.merge(spectra)
+
+
+def cut(hour: Hour, spectrum: Spectrum, first: int, last: int) -> tuple[Hour, Spectrum]:
+    """Only the lanes from `first` to `last`."""
+    slots = hour.present.shape[1]
+    begin, end = np.searchsorted(spectrum.keys, [first * slots * BUCKETS, last * slots * BUCKETS])
+    keys = spectrum.keys[begin:end] - first * slots * BUCKETS
+    return cut_rows(hour, first, last), Spectrum(keys, spectrum.counts[begin:end])
+
+
+def cut_rows(hour: Hour, first: int, last: int) -> Hour:
+    """Only the lanes from `first` to `last`, without the histogram."""
+    return Hour(
+        hour.present[first:last],
+        hour.matrix[:, first:last],
+        hour.rtt_min_us[first:last],
+        hour.rtt_max_us[first:last],
+        hour.standing[first:last],
+        hour.reason[first:last],
+    )
+
+
+def _block(hour: int, seconds: int, lanes: tuple[Lane, ...], figures: Hour, spectrum: Spectrum) -> Iterator[Block]:
+    if figures.present.any():
+        digests = digest_hour(hour, seconds, lanes, figures)
+        yield Block(hour, seconds, lanes, encode_figures(figures), encode_spectrum(figures, spectrum), digests)
+
+
+def digest_hour(hour: int, seconds: int, lanes: tuple[Lane, ...], figures: Hour) -> dict[str, bytes]:
+    """The figures' digests by agreement, see chain.py."""
+    tables = [
+        (lane.endpoint, lane.probe, lane.thresholds_us, figures_table(figures, number, hour, seconds, lane))
+        for number, lane in enumerate(lanes)
+    ]
+    return {
+        agreement: chain.figures_digest(agreement, hour, seconds, tables[first:last])
+        for agreement, first, last in owners(lanes)
+    }
+
+
+def figures_table(figures: Hour, row: int, hour: int, seconds: int, lane: Lane) -> IntArray:
+    """One lane's hour as chain.COLUMNS have it, (intervals, columns)."""
+    slot = np.flatnonzero(figures.present[row])
+    m = figures.matrix[:, row]
+    columns = [
+        hour * HOUR + np.arange(figures.present.shape[1]) * seconds,
+        m[Column.SENT], m[Column.RECEIVED], m[Column.UNMEASURED], m[Column.LATE], m[Column.DUPLICATE],
+        m[Column.RTT_SUM], figures.rtt_min_us[row], figures.rtt_max_us[row],
+        m[Column.JITTER_SUM], m[Column.JITTER_PAIRS], figures.reason[row],
+    ]  # fmt: skip
+    columns += list(m[Column.LE : Column.LE + len(lane.thresholds_us)])
+    return np.stack(columns, axis=1)[slot]
+
+
+# --- totals -------------------------------------------------------------------------------------------
+
+
+def sum_hour(hour: int, seconds: int, layout: Layout, figures: Hour, spectrum: Spectrum) -> Total:
+    """What windows may count of an hour."""
+    suspect = (figures.reason != NO_REASON) & figures.present
+    matrix = np.where(suspect, 0, figures.matrix).sum(axis=2)
+    withdrawn = figures.matrix[Column.SENT] + figures.matrix[Column.UNMEASURED]
+    matrix[Column.UNMEASURED] += (withdrawn * suspect).sum(axis=1)
+    cell, bucket = np.divmod(spectrum.keys, BUCKETS)
+    keep = ~suspect.reshape(-1)[cell]
+    keys = cell[keep] // figures.present.shape[1] * BUCKETS + bucket[keep]
+    codes = np.where(figures.present, figures.standing + 1, ABSENT).astype(np.uint8)
+    return Total(hour * HOUR, HOUR, seconds, layout, matrix, add_up(keys, spectrum.counts[keep]), codes)
+
+
+def add_up(keys: IntArray, counts: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> Spectrum:
+    """A histogram from keys that repeat."""
+    order = np.argsort(keys, kind="stable")
+    keys, counts = keys[order], counts[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    sums = np.add.reduceat(counts, first) if len(first) else counts
+    return Spectrum(keys[first], sums.astype(np.uint32))
+
+
+def join_totals(layout: Layout, parts: list[Total]) -> Total:
+    """Shares of one hour side by side, in order of row."""
+    depth = max(len(part.matrix) for part in parts)
+    matrix = np.concatenate([np.pad(p.matrix, ((0, depth - len(p.matrix)), (0, 0))) for p in parts], axis=1)
+    rows = np.cumsum([0, *(part.matrix.shape[1] for part in parts)])
+    keys = np.concatenate([part.spectrum.keys + row * BUCKETS for part, row in zip(parts, rows, strict=False)])
+    counts = np.concatenate([part.spectrum.counts for part in parts])
+    standings = np.concatenate([part.standings for part in parts])
+    return Total(parts[0].start, parts[0].span, parts[0].seconds, layout, matrix, Spectrum(keys, counts), standings)
+
+
+def sum_day(day: int, layout: Layout, hours: Iterable[Total]) -> Total:
+    """The hours of one day (`day` counts from the epoch) as one; no standings."""
+    matrix = np.zeros((Column.LE + layout.depth, len(layout.lanes)), np.int64)
+    spectra = []
+    for hour in hours:
+        part = spread(hour.layout, layout, hour.matrix)
+        matrix += part[: len(matrix)]
+        spectra.append(spread_spectrum(hour.layout, layout, hour.spectrum))
+    keys = np.concatenate([np.empty(0, np.int64), *(part.keys for part in spectra)])
+    counts = np.concatenate([np.empty(0, np.uint32), *(part.counts for part in spectra)])
+    empty = np.empty((0, 0), np.uint8)
+    return Total(day * 24 * HOUR, 24 * HOUR, 0, layout, matrix, add_up(keys, counts), empty)

@@ -1,0 +1,136 @@
+"""The ledger end to end: what goes in comes out, sealed or not, by whatever road."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netsla.model import SECOND, Reason
+from netsla.sla.interval import NO_REASON
+from netsla.sla.tally import Column
+from netsla.store import fleetview
+from netsla.store.layout import relocate
+from netsla.store.ledger import Ledger
+from tests.store.cells import HOUR_K, START_S, cell, cells, layout, same
+
+HOUR_NS = 3600 * SECOND
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    one = Ledger(tmp_path / "ledger.db", now_ns=lambda: START_S * SECOND)
+    one.start()
+    yield one
+    one.close()
+
+
+def seal(ledger: Ledger, hours: int = 1) -> int:
+    return ledger.seal_due((START_S + hours * 3600 + 301) * SECOND)
+
+
+def test_loose_and_sealed_intervals_read_the_same(ledger: Ledger) -> None:
+    fleet = layout(5)
+    given = list(cells(5, 60))
+    for one in given:
+        ledger.append(one, fleet)
+    assert ledger.flush()
+    with ledger.archive.open() as look:
+        loose = look.intervals("acme-0001", 0, 2**62)
+    assert seal(ledger) == 1
+    with ledger.archive.open() as look:
+        assert look.connection.execute("SELECT count(*) FROM cell").fetchone() == (0,)
+        sealed = look.intervals("acme-0001", 0, 2**62)
+    assert [s.lane.endpoint for s in sealed] == ["site-0", "site-1"] == [s.lane.endpoint for s in loose]
+    for number, (before, after) in enumerate(zip(loose, sealed, strict=True)):
+        row = 2 + number
+        for name in ("start", "seconds", "matrix", "rtt_min_us", "rtt_max_us", "standing", "reason"):
+            assert np.array_equal(getattr(before, name), getattr(after, name)), name
+        assert np.array_equal(after.matrix, np.stack([one.matrix[:, row] for one in given], axis=1))
+        assert after.start.tolist() == [START_S + 60 * n for n in range(60)]
+
+
+def test_whole_cells_come_back_from_sealed_hours(ledger: Ledger) -> None:
+    fleet = layout(40, per_agreement=3)
+    given = list(cells(40, 60))
+    for one in given:
+        ledger.append(one, fleet)
+    ledger.flush()
+    seal(ledger)
+    with ledger.archive.open() as look:
+        back = [relocate(one, own, fleet) for one, own in fleetview.cells_of_hour(look, START_S // 3600)]
+    assert len(back) == 60
+    assert all(same(one, other) for one, other in zip(given, back, strict=True))
+
+
+def test_a_span_takes_only_what_begins_in_it(ledger: Ledger) -> None:
+    fleet = layout(2)
+    for one in cells(2, 60):
+        ledger.append(one, fleet)
+    ledger.flush()
+    with ledger.archive.open() as look:
+        some = look.intervals("acme-0000", (START_S + 60) * SECOND, (START_S + 180) * SECOND)
+        assert [s.start.tolist() for s in some] == [[START_S + 60, START_S + 120]] * 2
+        assert look.intervals("nobody", 0, 2**62) == []
+
+
+def test_an_interval_lived_twice_is_suspect_and_counted_once(ledger: Ledger) -> None:
+    fleet = layout(2)
+    first, second = list(cells(2, 2, seed=1)), list(cells(2, 2, seed=2))
+    for one in [*first, second[1]]:
+        ledger.append(one, fleet)
+    ledger.append(first[0], fleet)  # the very same again: nothing new
+    ledger.flush()
+    with ledger.archive.open() as look:
+        (series, _) = look.intervals("acme-0000", 0, 2**62)
+    assert series.start.tolist() == [START_S, START_S + 60]
+    assert series.reason.tolist() == [NO_REASON, Reason.CLOCK_STEP]
+    assert series.standing.tolist() == [1, -1]
+    assert np.array_equal(series.matrix[:, 1], second[1].matrix[:, 0])
+
+
+def test_a_sealed_interval_lived_again_is_corrected_beside_it(ledger: Ledger) -> None:
+    fleet = layout(3)
+    for one in cells(3, 60):
+        ledger.append(one, fleet)
+    ledger.flush()
+    seal(ledger)
+    again = next(cells(3, 1, k=HOUR_K + 7, seed=9))
+    ledger.append(again, fleet)
+    ledger.flush()
+    with ledger.archive.open() as look:
+        before = look.intervals("acme-0000", 0, 2**62)[0]
+    seal(ledger)
+    with ledger.archive.open() as look:
+        after = look.intervals("acme-0000", 0, 2**62)[0]
+        (total,) = fleetview.hour_totals(look, START_S // 3600)
+        assert len(look.links("acme-0000", 0, 2**62)) == 2
+    assert before.reason[7] == after.reason[7] == Reason.CLOCK_STEP
+    assert len(after.start) == 60
+    assert np.array_equal(before.matrix, after.matrix)
+    assert total.matrix[Column.SENT, 0] == 59 * 60
+    assert total.matrix[Column.UNMEASURED, 0] == 60
+
+
+def test_pieces_add_up_to_the_cells_whatever_they_are_made_of(ledger: Ledger) -> None:
+    fleet = layout(4)
+    given = list(cells(4, 150))
+    for one in given[:-10]:
+        ledger.append(one, fleet)
+    bad = cell(given[-10].k, np.full((4, 60), 9_000), np.zeros((4, 60), bool), Reason.LOCAL_FAULT)
+    for one in [bad, *given[-9:]]:
+        ledger.append(one, fleet)
+    ledger.flush()
+    seal(ledger, 2)
+    cut = START_S + 4000 // 60 * 60
+    with ledger.archive.open() as look:
+        pieces = list(fleetview.pieces(look, fleet, START_S + 120, START_S + 150 * 60, (cut,)))
+    usable = [one.usable()[0] for one in [*given[2:-10], bad, *given[-9:]]]
+    assert np.array_equal(sum(piece.matrix for piece in pieces), sum(usable))
+    assert any(piece.start == cut for piece in pieces)
+    assert not any(piece.start < cut < piece.end for piece in pieces)
+    assert sum(int(piece.spectrum.counts.sum()) for piece in pieces) == sum(
+        int(m[Column.RECEIVED].sum()) for m in usable
+    )
