@@ -1,0 +1,195 @@
+import errno
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from netsla.model import (
+    MILLISECOND,
+    SECOND,
+    TCP_RESET,
+    Outcome,
+    ProbeSpec,
+    ProbeType,
+    Reason,
+    SampleFlag,
+    Samples,
+    Target,
+)
+from netsla.probes.audit import Clock
+from netsla.probes.tcp import TcpProber
+
+
+class HandClock(Clock):
+    """Stands still until it is moved; both clocks move together."""
+
+    def __init__(self) -> None:
+        self.now = 1_790_000_000 * SECOND
+
+    def wall(self) -> int:
+        return self.now
+
+    def mono(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
+        thread = threading.Thread(target=_accept_all, args=(server,))
+        thread.start()
+        yield server
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _accept_all(server: socket.socket) -> None:
+    """Take connections off the queue until the socket is shut down: resets do not leave it by themselves."""
+    with suppress(OSError):
+        while True:
+            server.accept()[0].close()
+
+
+def drive(*targets: Target, seconds: float = 1.2, step: int = 20 * MILLISECOND) -> Samples:
+    """Everything that a prober decides while its clock is moved by hand."""
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober.load(targets)
+    for _ in range(int(seconds * SECOND / step)):
+        prober.step()
+        clock.now += step
+    prober.stop()
+    batches = prober.drain()
+    return Samples.join(batches) if batches else Samples.empty()
+
+
+def target(port: int, address: str | None = "127.0.0.1", row: int = 0, **spec: object) -> Target:
+    how = ProbeSpec("t", ProbeType.TCP, port=port, timeout_ns=900 * MILLISECOND)
+    for name, value in spec.items():
+        object.__setattr__(how, name, value)
+    return Target(row, f"a/e{row}/t", address, how)
+
+
+def test_a_handshake_is_timed_by_the_kernel(listener: socket.socket) -> None:
+    samples = drive(target(listener.getsockname()[1]))
+    assert set(samples.outcome.tolist()) == {Outcome.ANSWERED}
+    assert 0 < samples.rtt_ns[0] < 5 * MILLISECOND
+    assert samples.flags[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("rst_is_up", "outcome", "flag"),
+    [(False, Outcome.REFUSED, 0), (True, Outcome.ANSWERED, SampleFlag.USER_STAMP)],
+)
+def test_a_reset_proves_the_host_is_there_if_the_contract_says_so(rst_is_up: bool, outcome: int, flag: int) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        samples = drive(target(closed.getsockname()[1], rst_is_up=rst_is_up))
+    assert set(samples.outcome.tolist()) == {outcome}
+    assert set(samples.detail.tolist()) == {TCP_RESET}
+    assert samples.flags[0] == flag
+
+
+def test_ipv6_is_probed_alike() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        samples = drive(target(server.getsockname()[1], "::1"))
+    assert set(samples.outcome.tolist()) == {Outcome.ANSWERED}
+
+
+def test_silence_beyond_the_time_limit_is_lost() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        held = [socket.socket() for _ in range(4)]  # a full backlog lets further SYNs fall
+        for one in held:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        samples = drive(target(port), seconds=2.5)
+        for one in held:
+            one.close()
+    assert set(samples.outcome.tolist()) == {Outcome.LOST}
+
+
+def test_an_unresolved_name_is_unmeasured() -> None:
+    samples = drive(target(80, None))
+    assert set(samples.outcome.tolist()) == {Outcome.UNMEASURED}
+    assert set(samples.detail.tolist()) == {Reason.NAME_UNRESOLVED}
+
+
+def test_a_source_that_is_not_ours_is_our_own_fault(listener: socket.socket) -> None:
+    samples = drive(target(listener.getsockname()[1], source="192.0.2.77"))
+    assert set(samples.outcome.tolist()) == {Outcome.UNMEASURED}
+    assert set(samples.detail.tolist()) == {Reason.SOURCE_GONE}
+
+
+def test_every_slot_is_told_once_and_missed_ones_are_unmeasured_without_a_burst(listener: socket.socket) -> None:
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober.load([target(listener.getsockname()[1])])
+    for pause in (*([100 * MILLISECOND] * 20), 30 * SECOND, *([100 * MILLISECOND] * 20)):
+        prober.step()
+        clock.now += pause
+    prober.stop()
+    samples = Samples.join(prober.drain())
+    slots = np.sort(samples.slot[samples.outcome != Outcome.LOST])
+    assert (np.diff(slots) == 1).all()
+    missed = samples.outcome == Outcome.UNMEASURED
+    assert set(samples.detail[missed].tolist()) == {Reason.OVERRUN}
+    assert 29 <= missed.sum() <= 30
+
+
+def test_two_thousand_handshakes_leave_nothing_in_time_wait(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    samples = drive(*(target(port, row=row) for row in range(400)), seconds=5.0)
+    assert (samples.outcome == Outcome.ANSWERED).sum() >= 1600
+    rows = open("/proc/net/tcp").read().splitlines()[1:]  # noqa: SIM115, PTH123 - a pseudo file, read at once
+    waiting = [row for row in rows if row.split()[3] == "06" and f"{port:04X}" in row]
+    assert waiting == []
+
+
+def test_exhausted_descriptors_are_our_own_fault() -> None:
+    """In a process of its own, so that the limit does not bind the tests."""
+    script = """
+        import json, resource, socket
+        from tests.probes.test_tcp import drive, target
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
+            samples = drive(*(target(server.getsockname()[1], row=row) for row in range(40)), step=200_000_000)
+        print(json.dumps([samples.outcome.tolist(), samples.detail.tolist()]))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, check=True, text=True)
+    outcome, detail = (np.array(column) for column in json.loads(done.stdout))
+    assert set(outcome.tolist()) <= {Outcome.ANSWERED, Outcome.UNMEASURED}
+    assert (outcome == Outcome.UNMEASURED).any()
+    assert set(detail[outcome == Outcome.UNMEASURED].tolist()) == {Reason.NO_DESCRIPTORS}
+
+
+def test_rows_that_leave_are_discarded_at_once(listener: socket.socket) -> None:
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober.load([target(listener.getsockname()[1], row=row) for row in range(5)])
+    for _ in range(20):
+        prober.step()
+        clock.now += 100 * MILLISECOND
+    prober.drain()
+    prober.load([])
+    prober.step()
+    clock.now += 2 * SECOND
+    prober.step()
+    prober.stop()
+    assert prober.drain() == []
+
+
+def test_a_network_error_has_the_icmp_code_that_it_came_from() -> None:
+    from netsla.probes.tcp import _ICMP_OF
+
+    assert _ICMP_OF[errno.EHOSTUNREACH] == 3 << 8 | 1
+    assert _ICMP_OF[errno.EACCES] == 3 << 8 | 13

@@ -1,0 +1,55 @@
+import pytest
+
+from netsla import doctor
+from tests.sla.builders import plan
+
+HOST = {
+    "/proc/sys/net/ipv4/ping_group_range": "1\t0\n",
+    "/proc/self/status": "Name:\tx\nCapEff:\t0000000000000000\n",
+    "/proc/sys/net/core/rmem_max": "212992\n",
+    "/proc/sys/net/core/wmem_max": "33554432\n",
+    "/proc/sys/net/core/tstamp_allow_data": "0\n",
+    "/proc/sys/net/ipv6/conf/all/disable_ipv6": "1\n",
+}
+
+
+def test_neither_ping_nor_raw_sockets_is_told_with_both_ways_out() -> None:
+    (finding,) = doctor.privileges(HOST.get, [1000])
+    assert "ping_group_range is 1 0" in finding.fact
+    assert "sysctl -w net.ipv4.ping_group_range" in finding.remedy
+    assert "CAP_NET_RAW" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("host", "groups"),
+    [
+        ({"/proc/sys/net/ipv4/ping_group_range": "0\t2147483647"}, [1000]),
+        ({"/proc/sys/net/ipv4/ping_group_range": "5\t5"}, [1000, 5]),
+        ({"/proc/self/status": "CapEff:\t0000000000002000"}, [1000]),
+    ],
+)
+def test_either_privilege_is_enough(host: dict[str, str], groups: list[int]) -> None:
+    assert list(doctor.privileges((HOST | host).get, groups)) == []
+
+
+def test_buffers_are_held_against_the_rate_of_the_plan() -> None:
+    small = {"/proc/sys/net/core/rmem_max": "4194304", "/proc/sys/net/core/wmem_max": "4194304"}
+    assert list(doctor.buffers(small.get, rate=1000)) == []
+    facts = [finding.fact for finding in doctor.buffers(small.get, rate=10_000)]
+    assert [fact.split()[0] for fact in facts] == ["net.core.rmem_max", "net.core.wmem_max"]
+
+
+def test_the_rest_is_said_when_it_limits_and_not_otherwise() -> None:
+    assert [f.fact.split()[0] for f in doctor.stamps(HOST.get)] == ["net.core.tstamp_allow_data"]
+    assert list(doctor.stamps(dict[str, str]().get)) == []
+    assert len(list(doctor.families(HOST.get))) == 1
+    assert list(doctor.descriptors(1024, at_once=500)) == []
+    assert "1256" in next(doctor.descriptors(1024, at_once=1000)).remedy
+    assert list(doctor.clock(0)) == []
+    assert len(list(doctor.clock(5))) == 1
+    assert list(doctor.room("/var", 2 << 30)) == []
+    assert next(doctor.room("/var", 5 << 20)).fact == "only 5 MiB are free in /var"
+
+
+def test_this_host_is_examined_without_a_fault() -> None:
+    assert all(str(finding).count(": ") >= 1 for finding in doctor.examine(plan()))
