@@ -12,10 +12,11 @@ from typing import Any
 from netsla.config import credit, service
 from netsla.config.endpoint import Shelf, Yard
 from netsla.config.layers import Layers
+from netsla.config.plan_tables import MeasurementTable, PlanTable
 from netsla.config.quantity import Wrong, duration, meant
 from netsla.config.reading import read_text as text_value
 from netsla.config.source import Faults, Map, Place, Scalar
-from netsla.config.tables import AgreementTable, MeasurementTable, PartyTable, PlanTable
+from netsla.config.tables import AgreementTable, PartyTable
 from netsla.config.terms import Terms
 from netsla.model import Agreement, Kind, Measurement, Party
 

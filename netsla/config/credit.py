@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from netsla.config.currency import CODES
 from netsla.config.layers import Layers
+from netsla.config.plan_tables import ChronicTable, ClaimTable, CombineTable, CreditRuleTable, CreditsTable, TierTable
 from netsla.config.quantity import duration_text, meant, percent_text
 from netsla.config.source import Faults
-from netsla.config.tables import ChronicTable, ClaimTable, CombineTable, CreditRuleTable, CreditsTable, TierTable
 from netsla.model import Chronic, CreditRule, Credits, Metric, Tier
 
 # Which keys a basis reads, and the metrics it can speak of.

@@ -6,6 +6,7 @@ endpoint that differs writes its own. Nothing that has its default is written, e
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date, timedelta
 from typing import Any, TypeAlias, TypeVar
@@ -35,6 +36,9 @@ from netsla.model import (
 Keys: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+_SPECIAL = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
 
 def dump_agreement(agreement: Agreement) -> str:
     """YAML that `load_agreement` reads back to an equal value."""
@@ -42,7 +46,7 @@ def dump_agreement(agreement: Agreement) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Quotes every text that is not plainly a word, so that no reader of YAML can turn it into something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -56,8 +60,7 @@ class _Plain(str):
 
 
 def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    plainly = value.replace("-", "").replace("_", "").isalpha() and value.isascii() and len(value) > 3
-    style = None if plainly and value.casefold() not in {"true", "false", "null"} else '"'
+    style = None if _WORD.fullmatch(value) and value.casefold() not in _SPECIAL else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from netsla.config import address, service, terms
+from netsla.config.plan_tables import PlanTable, TermsTable
 from netsla.config.probe import Library
 from netsla.config.source import Faults, Place, read_text
-from netsla.config.tables import AgreementTable, EndpointTable, PlanTable, TermsTable
+from netsla.config.tables import AgreementTable, EndpointTable
 from netsla.config.terms import Terms
 from netsla.model import Endpoint, ProbeSpec
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from netsla.config.source import Place
-from netsla.config.tables import Table
+from netsla.config.table import Table
 
 
 class Layers:

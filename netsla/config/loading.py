@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from netsla.config import agreement as agreements
-from netsla.config import lint, probe, secrets
+from netsla.config import lint, probe, secrets, terms
 from netsla.config.agreement import Built
 from netsla.config.digest import digest
 from netsla.config.endpoint import Shelf
@@ -89,6 +89,7 @@ def _plan(path: Path, faults: Faults) -> Plan | None:
     folder = path.parent
     shelf = _shelf(table, folder, faults)
     built = [agreements.build(one, shelf, faults) for one in _agreement_tables(table, folder, faults)]
+    _check_unused(table, {one.table.plan for one in built}, shelf, faults)
     _check_ids(built, faults)
     _check_depends(built, faults)
     references = tuple(_reference(one, faults) for one in table.references)
@@ -135,6 +136,13 @@ def _agreement_tables(table: ConfigTable, folder: Path, faults: Faults) -> Itera
         found = read(AgreementTable, node, faults) if node is not None else None
         if found is not None:
             yield found
+
+
+def _check_unused(table: ConfigTable, used: set[str | None], shelf: Shelf, faults: Faults) -> None:
+    """A plan that no agreement takes yet is read all the same."""
+    for name, plan in table.plans.items():
+        if name not in used and plan.gives("probes"):
+            terms.resolve([plan], shelf.library, f"plan {name!r}", faults)
 
 
 def _check_ids(built: list[Built], faults: Faults) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from netsla.config.layers import Layers
+from netsla.config.plan_tables import ObjectiveTable, ReactionTable, TermsTable
 from netsla.config.quantity import Wrong, duration_text, meant, percentile
 from netsla.config.source import Faults, Map, Place, Scalar, Seq
-from netsla.config.tables import ObjectiveTable, ReactionTable, TermsTable
 from netsla.model import SECOND, Bound, Clear, Metric, Objective, ProbeSpec, ProbeType, Reaction, Span, UptimeRule
 
 # Which probes can tell which metric: TCP hides loss, because the kernel repeats a lost SYN (SLA §1).

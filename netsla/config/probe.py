@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from netsla.config.plan_tables import ObjectiveTable, ProbeTable, ReferenceProbe, TermsTable
 from netsla.config.quantity import duration_text, meant
 from netsla.config.source import Faults, Map, Place, Scalar, Seq
-from netsla.config.tables import ObjectiveTable, ProbeTable, ReferenceProbe, TermsTable
 from netsla.model import SECOND, ProbeSpec, ProbeType
 
 RESERVED = ("any", "all")  # words of uptime.feed

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from netsla.config import objective, probe, uptime
 from netsla.config.layers import Layers
+from netsla.config.plan_tables import TermsTable
 from netsla.config.source import Faults, Place
-from netsla.config.tables import TermsTable
 from netsla.model import Objective, ProbeSpec, UptimeRule
 
 

@@ -13,19 +13,26 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from netsla.config import tables
+from netsla.config import plan_tables, tables
 from netsla.config.quantity import Wrong, meant
 from netsla.config.source import Faults, Map, Node, Place, Scalar, Seq
-from netsla.config.tables import Table
+from netsla.config.table import Table
 
 T = TypeVar("T", bound=Table)
 Path: TypeAlias = tuple[int | str, ...]
 
 MAX_ROUNDS = 5  # each round cuts one level further up; tables nest four deep
 
+_TIERS = "tiers are thresholds without holes: {below: 99.9%, credit: 5%}, worse ones after it"
 _HINTS: dict[tuple[type[Table], str], str] = {
-    (tables.TierTable, "from"): "tiers are thresholds without holes: {below: 99.9%, credit: 5%}, worse ones after it",
-    (tables.TierTable, "to"): "tiers are thresholds without holes: {below: 99.9%, credit: 5%}, worse ones after it",
+    (
+        plan_tables.TierTable,
+        "from",
+    ): _TIERS,
+    (
+        plan_tables.TierTable,
+        "to",
+    ): _TIERS,
     (tables.ConfigTable, "endpoints"): "endpoints belong to an agreement: agreements: [{id: …, endpoints: […]}]",
     (tables.ConfigTable, "objectives"): "objectives belong to a plan or an agreement",
     (tables.AgreementTable, "monthly_charge"): "it belongs to service: {monthly_charge: …}",

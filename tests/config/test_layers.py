@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from netsla.config.layers import Layers
+from netsla.config.plan_tables import UptimeTable
 from netsla.config.source import Faults, Place, parse
-from netsla.config.tables import UptimeTable
 from netsla.config.validate import read
 
 

@@ -183,6 +183,11 @@ def test_a_wrong_plan_is_told_once_however_many_use_it(tmp_path: Path) -> None:
     assert mistakes(tmp_path, text) == ["netsla.yaml:1:28: feed: no probe 'web' here (known: all, any, ping)"]
 
 
+def test_a_plan_that_nobody_uses_is_read_all_the_same(tmp_path: Path) -> None:
+    (line,) = mistakes(tmp_path, "plans: {p: {probes: [ping], uptime: {feed: web}}}\n" + AGREEMENT)
+    assert line.startswith("netsla.yaml:1:44: feed: no probe 'web' here")
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load(tmp_path / "nowhere.yaml")

@@ -10,8 +10,6 @@ import pytest
 import yaml
 
 from netsla.config import schema
-from netsla.config.source import Faults, Map, parse
-from netsla.config.tables import AgentTable, ConfigTable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -87,18 +85,3 @@ def test_every_key_is_shown_in_the_shipped_files() -> None:
     document = schema()
     keys = {key for table in (document, *document["$defs"].values()) for key in table["properties"]}
     assert {key for key in keys if f"{key}:" not in text} == {"based_on"}  # written by netsla export only
-
-
-def test_a_table_remembers_its_node() -> None:
-    node = parse("name: a\nlabels:\n", "f", Faults())
-    table = AgentTable.model_validate(node)
-    assert table.name == "a"
-    assert table.place("name").line == 1
-    assert table.gives("labels")
-    assert not table.gives("socket")
-    assert isinstance(node, Map)
-    assert table.node is node
-
-
-def test_tables_by_default_come_from_nowhere() -> None:
-    assert ConfigTable.model_validate(Map(parse("a: 1", "f", Faults()).place)).agent.place("name").file == ""  # type: ignore[union-attr]  # it is a mapping

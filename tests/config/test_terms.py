@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from netsla.config import terms
+from netsla.config.plan_tables import PlanTable
 from netsla.config.probe import Library
 from netsla.config.source import Faults, Place, parse
-from netsla.config.tables import PlanTable
 from netsla.config.validate import read
 from netsla.model import ProbeSpec, ProbeType
 
