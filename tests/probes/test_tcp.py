@@ -43,18 +43,22 @@ class HandClock(Clock):
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
-        thread = threading.Thread(target=_accept_all, args=(server,))
+        held: list[socket.socket] = []
+        thread = threading.Thread(target=_accept_all, args=(server, held))
         thread.start()
         yield server
-        server.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
         thread.join()
+        for one in held:
+            one.close()
 
 
-def _accept_all(server: socket.socket) -> None:
-    """Take connections off the queue until the socket is shut down: resets do not leave it by themselves."""
+def _accept_all(server: socket.socket, held: list[socket.socket]) -> None:
+    """Take connections off the queue until the socket is shut down, and leave it to the prober to close them."""
     with suppress(OSError):
         while True:
-            server.accept()[0].close()
+            held.append(server.accept()[0])
 
 
 def drive(*targets: Target, seconds: float = 1.2, step: int = 20 * MILLISECOND) -> Samples:
