@@ -7,6 +7,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_two_thousand_handshakes_leave_nothing_in_time_wait(listener: socket.soc
     port = listener.getsockname()[1]
     samples = drive(*(target(port, row=row) for row in range(400)), seconds=5.0)
     assert (samples.outcome == Outcome.ANSWERED).sum() >= 1600
-    rows = open("/proc/net/tcp").read().splitlines()[1:]  # noqa: SIM115, PTH123 - a pseudo file, read at once
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
     waiting = [row for row in rows if row.split()[3] == "06" and f"{port:04X}" in row]
     assert waiting == []
 
