@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from netsla.probes.prober import LATENESS_BOUNDS
 
 _PARTS = 4  # of a batch, each counted as late as its last probe
+_READINGS, _APART_NS = 5, 20_000  # of both clocks; a process that is put aside in between would see a step
 
 
 class Clock:
@@ -16,6 +17,23 @@ class Clock:
 
     wall = staticmethod(time.time_ns)
     mono = staticmethod(time.monotonic_ns)
+
+    def both(self) -> tuple[int, int]:
+        """(mono, wall) of one instant: the closest of a few readings."""
+        nearest, found = 1 << 62, (0, 0)
+        for _ in range(_READINGS):
+            mono, wall = self.mono(), self.wall()
+            apart = self.mono() - mono
+            if apart < nearest:
+                nearest, found = apart, (mono, wall)
+            if apart <= _APART_NS:
+                break
+        return found
+
+    @staticmethod
+    def asleep() -> int:
+        """How long the host has been suspended since it booted."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
 @dataclass(slots=True)

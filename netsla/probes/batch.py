@@ -7,8 +7,10 @@ Linux (recvmmsg(2), cmsg(3), timestamping.rst). Knows nothing of ICMP.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +24,7 @@ SO_TIMESTAMPING = 37
 TX_SOFTWARE, RX_SOFTWARE, SOFTWARE, OPT_ID, OPT_CMSG = 1 << 1, 1 << 3, 1 << 4, 1 << 7, 1 << 10
 STAMPS = TX_SOFTWARE | RX_SOFTWARE | SOFTWARE | OPT_ID | OPT_CMSG
 SO_MEMINFO = 55
-_DROPS = 8  # index in SO_MEMINFO: packets the receive buffer had no room for
+_HELD, _DROPS = 0, 8  # indices in SO_MEMINFO: bytes that wait, and packets that the receive buffer had no room for
 SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32
 EE_ORIGIN_LOCAL, EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING = 1, 2, 3, 4
 
@@ -38,6 +40,9 @@ IOVEC = np.dtype([("base", "u8"), ("len", "u8")])
 NAME_BYTES = 28  # struct sockaddr_in6, the longer one
 CONTROL_BYTES = 192
 """Room for the stamps (64 bytes) and an extended error with its offender (at most 64)."""
+
+
+_PENDING = 100  # errors that may come in one after the other while we read
 
 
 def addresses_of(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
@@ -69,6 +74,7 @@ class Inbox:
 
     def __init__(self, size: int, packet_bytes: int) -> None:
         self.size = size
+        packet_bytes += packet_bytes % 2
         self.packets = np.zeros((size, packet_bytes), np.uint8)
         self.names = np.zeros((size, NAME_BYTES), np.uint8)
         self.control = np.zeros((size, CONTROL_BYTES), np.uint8)
@@ -86,11 +92,17 @@ class Inbox:
         self.control_u32 = self.control.view(np.uint32)
 
     def receive(self, fd: int, *, errors: bool = False) -> int:
-        """Fill with what waits, from the error queue if `errors`; returns how many."""
+        """Fill with what waits, from the error queue if `errors`; returns how many.
+
+        A pending ICMP error makes one call fail, or end early, and is gone then: only 0 means that nothing waits.
+        """
         self._headers["namelen"][: self._dirty] = NAME_BYTES
         self._headers["controllen"][: self._dirty] = CONTROL_BYTES
         flags = socket.MSG_DONTWAIT | (socket.MSG_ERRQUEUE if errors else 0)
-        got = int(_libc.recvmmsg(fd, self._base, self.size, flags, None))
+        for _ in range(_PENDING):
+            got = int(_libc.recvmmsg(fd, self._base, self.size, flags, None))
+            if got >= 0 or ctypes.get_errno() == errno.EAGAIN:
+                break
         self._dirty = max(got, 0)
         return self._dirty
 
@@ -127,10 +139,10 @@ def enlarge(sock: socket.socket, want: int) -> Buffers:
     )
 
 
-def drops(sock: socket.socket) -> int:
-    """How many packets the receive buffer of a socket had no room for, so far."""
-    memory = np.frombuffer(sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36), np.uint32)
-    return int(memory[_DROPS])
+def pressure(sock: socket.socket) -> tuple[int, int]:
+    """(packets, bytes): how many the receive buffer had no room for so far (modulo 2^32), and what waits in it now."""
+    memory = struct.unpack("9I", sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))
+    return memory[_DROPS], memory[_HELD]
 
 
 def random_words(count: int) -> npt.NDArray[np.uint64]:

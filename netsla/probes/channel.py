@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 
 from netsla.errors import HostError
-from netsla.probes.batch import SO_TIMESTAMPING, STAMPS, Buffers, drops, enlarge
+from netsla.probes.batch import SO_TIMESTAMPING, STAMPS, Buffers, enlarge, pressure
 from netsla.wire.icmp import ECHO_REPLY
 
 _BUFFER = 16 << 20  # bytes asked for: at 50,000 probes/s the replies of a second
@@ -59,7 +59,8 @@ class Channel:
         except OSError:
             self.socket.close()
             raise
-        self._drops = drops(self.socket)
+        self._drops, _ = pressure(self.socket)
+        self._was_full = False
 
     def _open(self) -> socket.socket:
         family, protocol = _FAMILY[self.options.family], _PROTOCOL[self.options.family]
@@ -69,6 +70,8 @@ class Channel:
         except PermissionError:
             pass
         except OSError as error:
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
+                raise
             raise HostError(
                 f"no IPv{self.options.family} on this host: {error.strerror}", "see netsla doctor"
             ) from error
@@ -78,7 +81,11 @@ class Channel:
             raise HostError(f"neither ping nor raw ICMPv{self.options.family} sockets are allowed", _REMEDY) from error
         self.raw = True
         self.identifier = int.from_bytes(os.urandom(2), "big")
-        self._filter(sock)
+        try:
+            self._filter(sock)
+        except OSError:
+            sock.close()
+            raise
         return sock
 
     def _filter(self, sock: socket.socket) -> None:
@@ -123,10 +130,15 @@ class Channel:
             sock.bind((options.source, 0))
 
     def new_drops(self) -> int:
-        """Packets lost to a full receive buffer since the last call."""
-        now = drops(self.socket)
-        fresh, self._drops = now - self._drops, now
-        return fresh
+        """Packets lost to a full receive buffer since the last call; to be asked before reading.
+
+        A raw ICMPv6 socket counts packets with a wrong checksum as drops too: there, only what was dropped
+        while the buffer was at least half full counts.
+        """
+        now, held = pressure(self.socket)
+        fresh, self._drops = (now - self._drops) & 0xFFFFFFFF, now
+        full, self._was_full = self._was_full, 2 * held >= self.buffers.receive
+        return fresh if not self.raw or self.options.family == 4 or full or self._was_full else 0
 
     def close(self) -> None:
         """Close the socket."""
@@ -137,4 +149,13 @@ class Channel:
         return f"ipv{self.options.family} {kind}, receive buffer {self.buffers.receive >> 10} KiB, kernel tx+rx stamps"
 
 
-SOURCE_ERRORS = (errno.EADDRNOTAVAIL, errno.ENODEV)
+def source_present(options: Options) -> bool:
+    """Whether the host (still) has the source address that these options name."""
+    if options.source is None:
+        return True
+    with socket.socket(_FAMILY[options.family], socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((options.source, 0))
+        except OSError:
+            return False
+    return True

@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-FREE, OUT, ANSWERED, LOST, TOLD = range(5)  # TOLD: lost, and its late reply has been told
+FREE, OUT, ANSWERED, LOST, TOLD, UNHEARD = range(6)
+"""LOST: not received, by silence or refusal. TOLD: that, and a late reply has been told.
+UNHEARD: it left, but is unmeasured, since we could not listen."""
 
 _COLUMNS = {
     "row": np.int32,
@@ -22,7 +24,7 @@ _COLUMNS = {
     "mono_ns": np.int64,  # just before the send, in user space
     "wall_ns": np.int64,
     "tx_ns": np.int64,  # kernel stamp, UTC; 0: none
-    "channel": np.uint8,
+    "channel": np.uint16,
     "state": np.uint8,
 }
 
@@ -40,7 +42,7 @@ class Flights:
     mono_ns: npt.NDArray[np.int64]
     wall_ns: npt.NDArray[np.int64]
     tx_ns: npt.NDArray[np.int64]
-    channel: npt.NDArray[np.uint8]
+    channel: npt.NDArray[np.uint16]
     state: npt.NDArray[np.uint8]
 
     def __init__(self, capacity: int = 1024) -> None:

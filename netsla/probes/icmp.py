@@ -14,22 +14,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netsla.errors import HostError
 from netsla.model import SECOND, Outcome, Reason, Samples, Target
 from netsla.probes import flight
 from netsla.probes.audit import Audit, Clock
-from netsla.probes.channel import Channel, Options
 from netsla.probes.flight import Flights
-from netsla.probes.lane import NOWHERE, Lane, Layout, address_words, lay_out, options_of
+from netsla.probes.lane import HORIZON_NS, Lane, Layout, address_words, lay_out, options_of
 from netsla.probes.listener import STEP_NS, Listener
 from netsla.probes.outlet import Outlet
 from netsla.probes.prober import ProberFacts
 from netsla.probes.sender import Sender
 from netsla.probes.session import Sessions, Suspect
+from netsla.probes.sockets import NOWHERE, Sockets
 
 _STALL_NS = 500_000_000  # slots older than this were missed; they are not made up for
 _TOLD_NS = 120 * SECOND  # missed slots told one by one; before that whole intervals are missing, which the engine sees
-_RETRY_NS = 10 * SECOND  # between attempts to open a socket that the host refuses
+_DEAF_NS = SECOND  # a tick that comes so late may have found the whole host standing still: nothing was heard
+_ASLEEP_NS = 100_000_000
 
 
 class IcmpProber:
@@ -41,24 +41,33 @@ class IcmpProber:
         self._pending: Layout | None = None
         self._flights, self._audit, self._sessions = Flights(), Audit(), Sessions()
         self._outlet = Outlet(self._flights)
-        self._sender = Sender(self._flights, self._outlet, self._clock)
         self._listener = Listener(self._flights, self._outlet, self._sessions, self._audit, self._clock)
-        self._channels: list[Channel] = []
-        self._refused: dict[Options, tuple[HostError, int]] = {}  # with the time to try again
+        self._sender = Sender(self._flights, self._outlet, self._clock, self._listener.read_errors)
+        self._sockets = Sockets()
         self._batches: dict[int, deque[tuple[int, int, int]]] = {}  # by time limit: (first, count, deadline)
         self._served: dict[int, int] = {}  # by interval: the grain before which everybody was served
-        self._offset = self._clock.wall() - self._clock.mono()  # the scale of slots: UTC at start
-        self._last_offset = self._offset
+        mono, wall = self._clock.both()
+        self._offset = self._last_offset = wall - mono  # the scale of slots: UTC at start
+        self._asleep, self._last_mono = self._clock.asleep(), mono
         self._generations: dict[int, int] = {}  # by row, where an id was left behind
         self._due = 0
         self._running = False
+        self._loading = threading.Lock()
+        self._targets: Sequence[Target] = ()
         self._thread = threading.Thread(target=self._run, name="icmp", daemon=True)
 
     # --- Prober -------------------------------------------------------------------------------------
 
     def load(self, targets: Sequence[Target]) -> None:
         """Build the new layout here, let the thread take it at its next tick."""
-        self._pending = lay_out(targets, self._generations)
+        with self._loading:
+            self._targets = targets
+            self._pending = lay_out(targets, self._generations)
+
+    def _lay_out_again(self) -> None:
+        """The newest targets once more: some rows have left their old id behind."""
+        with self._loading:
+            self._pending = lay_out(self._targets, self._generations)
 
     def start(self) -> None:
         """Begin probing."""
@@ -70,8 +79,7 @@ class IcmpProber:
         self._running = False
         if self._thread.is_alive():
             self._thread.join()
-        for channel in self._channels:
-            channel.close()
+        self._sockets.close()
         self._sessions.close()
 
     def drain(self) -> list[Samples]:
@@ -86,8 +94,8 @@ class IcmpProber:
             audit.lateness_ns / 1e9,
             audit.drops,
             audit.clock_steps,
-            tuple(str(channel) for channel in list(self._channels)),
-            tuple(str(error) for error, _ in list(self._refused.values())),
+            tuple(str(channel) for _, channel in self._sockets),
+            tuple(self._sockets.problems()),
             audit.ticks,
         )
 
@@ -104,29 +112,39 @@ class IcmpProber:
 
     def _run(self) -> None:
         while self._running:
-            now = self._clock.mono() + self._offset
-            self._due = (now // self._layout.tick_ns + 1) * self._layout.tick_ns
-            time.sleep((self._due - now) / 1e9)
-            self.step()
+            tick, now = self._layout.tick_ns, self._clock.mono() + self._offset
+            due = ((self._last_mono + self._offset) // tick + 1) * tick
+            if due > now:
+                time.sleep((due - now) / 1e9)
+            self.step(due)
 
-    def step(self) -> None:
-        """One tick."""
+    def step(self, due: int | None = None) -> None:
+        """One tick; `due` is when it should have come, on the scale of slots."""
         if self._pending is not None:
             self._swap(self._pending)
-        mono, wall = self._clock.mono(), self._clock.wall()
-        self._watch_clock(wall - mono)
-        for number, channel in enumerate(self._channels):
+        mono, wall = self._clock.both()
+        self._watch_clock(mono, wall - mono)
+        now = mono + self._offset
+        self._due = now // self._layout.tick_ns * self._layout.tick_ns if due is None else max(due, now - _STALL_NS)
+        self._watch_sources(mono)
+        for number, channel in self._sockets:
             self._listener.read(number, channel)
         self._send(mono)
         self._expire(mono)
         if not self._sessions.idle:
             self._check_sessions(mono)
+        self._sockets.close_overdue(mono)
         self._audit.ticks += 1
 
-    def _watch_clock(self, offset: int) -> None:
+    def _watch_clock(self, mono: int, offset: int) -> None:
+        """Notice what no figure may suffer from: a clock that was set, a host that stood still."""
         if abs(offset - self._last_offset) > STEP_NS:
             self._audit.clock_steps += 1
-        self._last_offset = offset
+        asleep = self._clock.asleep()
+        if mono - self._last_mono > _DEAF_NS or asleep - self._asleep > _ASLEEP_NS:
+            for number, _ in self._sockets:
+                self._listener.deafen(number, Reason.OVERRUN)
+        self._last_offset, self._asleep, self._last_mono = offset, asleep, mono
 
     def _check_sessions(self, mono: int) -> None:
         """Ask dark endpoints from a fresh socket; those that answer there move to it."""
@@ -136,7 +154,11 @@ class IcmpProber:
             if target is not None and target.address is not None:
                 family, _, _ = address_words(target.address)
                 self._sessions.ask(Suspect(row, options_of(target, family, {}), target.address), mono)
-        moved = [(s.row, options) for s, options in self._sessions.answers(mono) if s.row in targets]
+        moved = [
+            (suspect.row, options)
+            for suspect, options in self._sessions.answers(mono)
+            if suspect.row in targets and targets[suspect.row].address == suspect.address
+        ]
         for row, options in moved:
             self._generations[row] = options.generation
             self._outlet.tell_rows(
@@ -144,57 +166,54 @@ class IcmpProber:
             )
         if moved:
             # Building a layout takes long enough at 50,000 targets to be late for a tick: beside, then.
-            threading.Thread(target=self.load, args=(list(targets.values()),), daemon=True).start()
+            threading.Thread(target=self._lay_out_again, daemon=True).start()
 
     # --- layout -------------------------------------------------------------------------------------
 
     def _swap(self, layout: Layout) -> None:
         """Take a new layout; flights of rows that left, or are somebody else's now, are discarded."""
         self._pending = None
-        old, flights = self._layout.targets, self._flights
-        stay = np.zeros(max(self._layout.rows, layout.rows), bool)
-        stay[[row for row, target in layout.targets.items() if row in old and old[row].key == target.key]] = True
-        flights.state[: min(flights.head, flights.size)][~stay[flights.row[: min(flights.head, flights.size)]]] = (
-            flight.FREE
-        )
+        old, flights, mono = self._layout, self._flights, self._clock.mono()
+        self._discard(layout)
         flights.grow(layout.in_flight)
-        self._sessions.cover(layout.rows)
         self._listener.prepare(layout.packet_bytes)
         self._layout = layout
         self._served = {
             lane.timetable.interval_ns: self._served.get(lane.timetable.interval_ns, -1) for lane in layout.lanes
         }
+        wanted = {lane.options for lane in layout.lanes if lane.options is not None}
+        longest = max((lane.timeout_ns for lane in old.lanes), default=0)
+        self._sockets.keep(wanted, mono + longest + HORIZON_NS)
         for lane in layout.lanes:
-            self._connect(lane)
+            self._connect(lane, mono)
 
-    def _connect(self, lane: Lane) -> None:
+    def _discard(self, layout: Layout) -> None:
+        """Forget everything about rows that are not, or not any more, what they were."""
+        old, flights, sessions = self._layout.targets, self._flights, self._sessions
+        sessions.cover(max(self._layout.rows, layout.rows))
+        stay = np.zeros(len(sessions.streak), bool)
+        stay[[row for row, target in layout.targets.items() if row in old and old[row].key == target.key]] = True
+        used = min(flights.head, flights.size)
+        flights.state[:used][~stay[flights.row[:used]]] = flight.FREE
+        sessions.forget(np.flatnonzero(~stay))
+        self._generations = {row: number for row, number in self._generations.items() if stay[row]}
+
+    def _connect(self, lane: Lane, mono: int) -> None:
         """Give a lane its socket, opened at need; without one its probes are unmeasured."""
         if lane.options is None or lane.outbox is None:
             return
-        channel = next((one for one in self._channels if one.options == lane.options), None)
-        if channel is None:
-            channel = self._open(lane.options)
-            if channel is None:
-                return
-            self._channels.append(channel)
-        lane.channel = self._channels.index(channel)
-        if channel.raw:
-            lane.outbox.packets[:, 4:6] = divmod(channel.identifier, 256)
+        lane.channel = self._sockets.number_of(lane.options, mono)
+        if lane.channel != NOWHERE and self._sockets[lane.channel].raw:
+            lane.outbox.packets[:, 4:6] = divmod(self._sockets[lane.channel].identifier, 256)
             lane.checksum = lane.options.family == 4
 
-    def _open(self, options: Options) -> Channel | None:
-        """A new socket; None while the host refuses one, which is tried again and again."""
-        _, again = self._refused.get(options, (None, 0))
-        if self._clock.mono() < again:
-            return None
-        try:
-            channel = Channel(options)
-        except (HostError, OSError) as error:
-            trouble = error if isinstance(error, HostError) else _refusal(options, error)
-            self._refused[options] = (trouble, self._clock.mono() + _RETRY_NS)
-            return None
-        self._refused.pop(options, None)
-        return channel
+    def _watch_sources(self, mono: int) -> None:
+        """A socket whose source address has gone can neither send nor be answered."""
+        for number in self._sockets.gone_sources(mono):
+            self._listener.deafen(number, Reason.SOURCE_GONE)
+            for lane in self._layout.lanes:
+                if lane.channel == number:
+                    lane.channel = NOWHERE
 
     # --- sending and deciding -----------------------------------------------------------------------
 
@@ -218,22 +237,18 @@ class IcmpProber:
 
     def _send_slice(self, lane: Lane, slot: int, begin: int, stop: int) -> None:
         if lane.channel == NOWHERE:
-            self._connect(lane)
+            self._connect(lane, self._clock.mono())
         if lane.channel == NOWHERE:
-            why = Reason.NAME_UNRESOLVED if lane.options is None else self._why_no_socket(lane.options)
+            why = Reason.NAME_UNRESOLVED if lane.options is None else self._sockets.why_not(lane.options)
             self._tell_unmeasured(lane, slot, begin, stop, why)
             return
         before = self._clock.mono()
-        first = self._sender.send(lane, self._channels[lane.channel], slot, begin, stop)
+        first = self._sender.send(lane, self._sockets[lane.channel], slot, begin, stop)
         after = self._clock.mono()
         due = self._due - self._offset
         self._audit.late(max(before - due, 0), max(after - due, 0), stop - begin)
         waiting = self._batches.setdefault(lane.timeout_ns, deque())
         waiting.append((first, stop - begin, after + lane.timeout_ns))
-
-    def _why_no_socket(self, options: Options) -> Reason:
-        error, _ = self._refused[options]
-        return Reason.SOURCE_GONE if isinstance(error.__cause__, OSError) and options.source else Reason.NO_SOCKET
 
     def _tell_unmeasured(self, lane: Lane, slot: int, begin: int, stop: int, why: Reason) -> None:
         table = lane.timetable
@@ -248,10 +263,3 @@ class IcmpProber:
                 out = np.flatnonzero(flights.state[flights.places(first, count)] == flight.OUT)
                 if len(out):
                     self._listener.lose((first + out) & (flights.size - 1))
-
-
-def _refusal(options: Options, error: OSError) -> HostError:
-    where = f" from {options.source}" if options.source else ""
-    refusal = HostError(f"no ICMPv{options.family} socket{where}: {error.strerror}", "check the probe's source address")
-    refusal.__cause__ = error
-    return refusal

@@ -17,10 +17,10 @@ from netsla.model import SECOND, RowArray, Target
 from netsla.probes.batch import Outbox
 from netsla.probes.channel import Options
 from netsla.probes.schedule import Timetable, tick_ns
+from netsla.probes.sockets import NOWHERE
 from netsla.wire import icmp
 
 HORIZON_NS = 10 * SECOND  # how long after its time limit a late reply is still known
-NOWHERE = 255  # channel number of a lane that has no socket
 
 
 @dataclass(slots=True)

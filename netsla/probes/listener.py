@@ -1,8 +1,8 @@
 """What comes in on ICMP sockets, and what it decides: stamps, errors, replies, drops.
 
 Rules: a reply is ours only if its number and nonce are those of a probe in flight, it comes from the address that was
-asked, has the right type and length, and is the first. Everything else is a stranger: counted, and without effect.
-Whole batches; only ICMP errors are taken one by one.
+asked, has the right type, length and checksum, and is the first. Everything else is a stranger: counted, and without
+effect. An ICMP error is believed if what it quotes is a probe in flight. Whole batches; only errors are taken singly.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from netsla.probes.session import Sessions
 from netsla.wire import icmp
 
 _INBOX = 1024  # packets read at once
+_ROUNDS = 128  # batches read before the tick goes on: a flood must not keep us from sending
 STEP_NS = 1_000_000  # wall and monotonic clock part by more only when the wall was set
-_CHANNELS = 256
+_CHANNELS = 1 << 16
+_FATAL = {EE_ORIGIN_ICMP: (3, 11, 12), EE_ORIGIN_ICMP6: (1, 2, 3, 4)}
+"""ICMP types that end a probe: unreachable, (too big,) time exceeded, parameter problem. A redirect does not."""
 
 
 class Listener:
@@ -36,7 +39,9 @@ class Listener:
         self._inbox = Inbox(_INBOX, 256)
         self._order = np.arange(_INBOX)
         self._mark = np.zeros(flights.size, np.int64)
-        self._drop_mono = np.full(_CHANNELS, -1, np.int64)
+        self._deaf_ns = np.full(_CHANNELS, -1, np.int64)  # by channel: when it last could not hear, monotonic
+        self._deaf_why = np.zeros(_CHANNELS, np.uint16)
+        self._last_deaf_ns = -1
         self.offenders: dict[int, str] = {}
 
     def prepare(self, packet_bytes: int) -> None:
@@ -46,22 +51,36 @@ class Listener:
             self._inbox = Inbox(_INBOX, packet_bytes)
 
     def read(self, number: int, channel: Channel) -> None:
-        """Take in everything that waits on a channel; its number finds its drops again."""
-        inbox = self._inbox
-        while count := inbox.receive(channel.fd, errors=True):
-            self._take_stamps(count, channel)
-            if count < inbox.size:
-                break
-        while count := inbox.receive(channel.fd):
-            self._take_replies(count, channel)
-            if count < inbox.size:
-                break
+        """Take in everything that waits on a channel."""
         dropped = channel.new_drops()
         if dropped:
             self._audit.drops += dropped
-            self._drop_mono[number] = self._clock.mono()
+            self.deafen(number, Reason.RECEIVE_DROP)
+        self.read_errors(channel)
+        for _ in range(_ROUNDS):
+            count = self._inbox.receive(channel.fd)
+            if not count:
+                return
+            self._take_replies(count, channel)
+        self.deafen(number, Reason.RECEIVE_DROP)  # more comes in than we can read
 
-    def _take_stamps(self, count: int, channel: Channel) -> None:
+    def read_errors(self, channel: Channel) -> bool:
+        """Take in transmit stamps and ICMP errors; returns whether there was an error among them."""
+        inbox, troubled = self._inbox, False
+        for _ in range(_ROUNDS):
+            count = inbox.receive(channel.fd, errors=True)
+            if count:
+                troubled |= self._take_stamps(count, channel)
+            if count < inbox.size:
+                break
+        return troubled
+
+    def deafen(self, number: int, why: Reason) -> None:
+        """What is in flight on this channel now and is not answered cannot be called lost: we may not have heard."""
+        self._deaf_ns[number], self._deaf_why[number] = self._clock.mono(), why
+        self._last_deaf_ns = max(self._last_deaf_ns, int(self._deaf_ns[number]))
+
+    def _take_stamps(self, count: int, channel: Channel) -> bool:
         inbox, flights = self._inbox, self._flights
         stamps = inbox.stamps(count)
         is_tx = (stamps > 0) & (inbox.control[:count, 84] == EE_ORIGIN_TIMESTAMPING)
@@ -69,20 +88,24 @@ class Listener:
         place, known = flights.find(*icmp.tokens(inbox.packets[:count], lengths))
         known &= is_tx
         flights.tx_ns[place[known]] = stamps[known]
-        for i in np.flatnonzero(~is_tx):
+        errors = np.flatnonzero(~is_tx)
+        for i in errors:
             self._take_error(int(i), 64 if stamps[i] else 0, channel)
+        return len(errors) > 0
 
     def _take_error(self, i: int, base: int, channel: Channel) -> None:
         """An ICMP error, or an error of our own stack, from the error queue: rare, so one by one."""
         control, packet = self._inbox.control[i], self._inbox.packets[i]
         origin, kind, code = (int(x) for x in control[base + 20 : base + 23])
-        if origin not in (EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6):
-            return  # an error of our own send: the send itself has told it
-        high, low = self._source(i, channel.options.family)
-        place = self._find_quoted(int(packet[6]) << 8 | int(packet[7]), high, low)
+        if kind not in _FATAL.get(origin, ()):
+            return  # not the end of a probe, or an error of our own send, which the send itself has told
+        if channel.raw and int(packet[4]) << 8 | int(packet[5]) != channel.identifier:
+            return  # a raw socket is told of everybody's errors
+        place = self._find_quoted(i, channel.options.family)
         if place is None:
+            self._audit.strangers += 1
             return
-        self._flights.state[place] = flight.ANSWERED
+        self._flights.state[place] = flight.LOST
         row = int(self._flights.row[place])
         name = control[base + 32 : base + 60]
         offender = name[4:8] if channel.options.family == 4 else name[8:24]
@@ -95,16 +118,32 @@ class Listener:
             return 0, int.from_bytes(name[4:8].tobytes(), "little")
         return int.from_bytes(name[8:16].tobytes(), "little"), int.from_bytes(name[16:24].tobytes(), "little")
 
-    def _find_quoted(self, sequence: int, high: int, low: int) -> int | None:
-        """The newest probe in flight to this address with this 16-bit sequence: all that an error may quote."""
-        flights = self._flights
+    def _find_quoted(self, i: int, family: int) -> int | None:
+        """The probe in flight that an error quotes: by its token if it is quoted in full (no forger knows that).
+
+        Else the newest to this address with this 16-bit sequence: the 8 bytes that every router quotes.
+        """
+        flights, packet, length = self._flights, self._inbox.packets[i], int(self._inbox.lengths[i])
+        if length < icmp.HEADER or packet[0] != icmp.ECHO_REQUEST[family]:
+            return None
+        sequence = int(packet[6]) << 8 | int(packet[7])
+        high, low = self._source(i, family)
         number = flights.head - 1 - ((flights.head - 1 - sequence) & 0xFFFF)
         while number >= 0 and number >= flights.head - flights.size:
             at = number & (flights.size - 1)
             if flights.state[at] == flight.OUT and flights.low[at] == low and flights.high[at] == high:
-                return at
+                return at if self._quotes(packet, length, number) else None
             number -= 0x10000
         return None
+
+    def _quotes(self, packet: npt.NDArray[np.uint8], length: int, number: int) -> bool:
+        """Whether a quotation does not contradict the probe of this number."""
+        at = number & (self._flights.size - 1)
+        whole = int(self._flights.length[at])
+        if length < whole:
+            return True
+        token = number.to_bytes(8, "little") + int(self._flights.nonce[at]).to_bytes(8, "little")
+        return packet[whole - icmp.TOKEN : whole].tobytes() == token
 
     def _take_replies(self, count: int, channel: Channel) -> None:
         inbox, flights = self._inbox, self._flights
@@ -115,6 +154,7 @@ class Listener:
             start = (packets[:, 0] & 15).astype(np.int64) * 4
             kind = packets[np.arange(count), start]
             valid &= lengths - start == flights.length[place]
+            valid &= icmp.intact(packets, start, lengths)  # for a raw socket the kernel does not check it
         else:
             kind = packets[:, 0]
             valid &= lengths == flights.length[place]
@@ -140,7 +180,7 @@ class Listener:
         fresh = first & (state == flight.OUT)
         in_time = fresh & (rtt <= flights.timeout_ns[place])
         late = (fresh & ~in_time) | (first & (state == flight.LOST))
-        again = ~in_time & ~late
+        again = ~in_time & ~late & (state != flight.UNHEARD)
         if in_time.all():
             flights.state[place] = flight.ANSWERED
             self._outlet.tell(place, Outcome.ANSWERED, rtt, flags)
@@ -157,7 +197,7 @@ class Listener:
     def _round_trips(self, place: IntArray, stamps: IntArray) -> tuple[IntArray, npt.NDArray[np.uint8]]:
         """RTT in ns by kernel stamps; where the wall clock was set in flight, put right by the monotonic one."""
         flights = self._flights
-        mono, wall = self._clock.mono(), self._clock.wall()
+        mono, wall = self._clock.both()
         sent = flights.tx_ns[place]
         unstamped = (sent == 0) | (stamps == 0)
         sent = np.where(sent == 0, flights.wall_ns[place], sent)
@@ -172,14 +212,16 @@ class Listener:
         return rtt, flags
 
     def lose(self, place: IntArray) -> None:
-        """These are overdue: lost, or unheard because our own buffer was full while they were out."""
+        """These are overdue: lost, or unheard because we could not listen while they were out."""
         flights = self._flights
         flights.state[place] = flight.LOST
-        if self._audit.drops:
-            dropped = self._drop_mono[flights.channel[place]] >= flights.mono_ns[place]
-            full = np.full(int(dropped.sum()), Reason.RECEIVE_DROP, np.uint16)
-            flights.state[place[dropped]] = flight.ANSWERED
-            self._outlet.tell(place[dropped], Outcome.UNMEASURED, detail=full)
-            place = place[~dropped]
+        if self._last_deaf_ns >= int(flights.mono_ns[place].min()):
+            unheard = self._deaf_ns[flights.channel[place]] >= flights.mono_ns[place]
+            flights.state[place[unheard]] = flight.UNHEARD
+            why = self._deaf_why[flights.channel[place[unheard]]]
+            self._outlet.tell(place[unheard], Outcome.UNMEASURED, detail=why)
+            place = place[~unheard]
+            if not len(place):
+                return
         self._outlet.tell(place, Outcome.LOST)
         self._sessions.missed(flights.row[place], self._clock.mono())

@@ -7,6 +7,7 @@ host refuses to send is unmeasured, with its reason; it was never sent.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +16,13 @@ from netsla.model import Outcome, Reason
 from netsla.probes import flight
 from netsla.probes.audit import Clock
 from netsla.probes.batch import Outbox, random_words
-from netsla.probes.channel import Channel
+from netsla.probes.channel import Channel, source_present
 from netsla.probes.flight import Flights
 from netsla.probes.lane import Lane
 from netsla.probes.outlet import Outlet
 from netsla.wire import icmp
 
-_TRIES = 3  # within the slot, when our buffers are full
-_FULL = (errno.EAGAIN, errno.ENOBUFS)
+_TRIES = 50  # for a packet in whose place errors of other probes are raised, one after the other
 _WORDS = 4096  # nonces drawn at once
 
 REASONS: dict[int, Reason] = {
@@ -47,8 +47,9 @@ REASONS: dict[int, Reason] = {
 class Sender:
     """Sends slices of lanes."""
 
-    def __init__(self, flights: Flights, outlet: Outlet, clock: Clock) -> None:
-        self._flights, self._outlet, self._clock = flights, outlet, clock
+    def __init__(self, flights: Flights, outlet: Outlet, clock: Clock, relieve: Callable[[Channel], bool]) -> None:
+        """`relieve` reads the errors that wait on a channel, and tells whether there was one."""
+        self._flights, self._outlet, self._clock, self._relieve = flights, outlet, clock, relieve
         self._words = random_words(_WORDS)
 
     def send(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> int:
@@ -61,9 +62,9 @@ class Sender:
         if lane.checksum:
             icmp.checksum(packets)
         self._enter(lane, slot, begin, stop, nonces)
-        failed = _push_out(lane.outbox, channel.fd, begin, stop)
+        failed = push_out(lane.outbox, channel.fd, begin, stop, lambda: self._relieve(channel))
         if failed:
-            self._take_back(first - begin, failed)
+            self._take_back(first - begin, failed, channel)
         return first
 
     def _enter(self, lane: Lane, slot: int, begin: int, stop: int, nonces: npt.NDArray[np.uint64]) -> None:
@@ -73,14 +74,17 @@ class Sender:
         flights.row[at], flights.slot[at], flights.nonce[at] = lane.rows[begin:stop], slot, nonces
         flights.high[at], flights.low[at] = lane.high[begin:stop], lane.low[begin:stop]
         flights.length[at], flights.timeout_ns[at] = icmp.HEADER + lane.size, lane.timeout_ns
-        flights.mono_ns[at], flights.wall_ns[at], flights.tx_ns[at] = self._clock.mono(), self._clock.wall(), 0
+        mono, wall = self._clock.both()
+        flights.mono_ns[at], flights.wall_ns[at], flights.tx_ns[at] = mono, wall, 0
         flights.channel[at], flights.state[at] = lane.channel, flight.OUT
         flights.head += count
 
-    def _take_back(self, shift: int, failed: list[tuple[int, int]]) -> None:
+    def _take_back(self, shift: int, failed: list[tuple[int, int]], channel: Channel) -> None:
         """These never left."""
         index = np.array([i for i, _ in failed])
         reasons = np.array([REASONS.get(error, Reason.OTHER) for _, error in failed], np.uint16)
+        if channel.options.source is not None and not source_present(channel.options):
+            reasons[:] = Reason.SOURCE_GONE  # the kernel calls it EINVAL, like a blackhole route
         at = (shift + index) & (self._flights.size - 1)
         self._flights.state[at] = flight.FREE
         self._outlet.tell(at, Outcome.UNMEASURED, detail=reasons)
@@ -92,20 +96,23 @@ class Sender:
         return taken
 
 
-def _push_out(outbox: Outbox, fd: int, begin: int, stop: int) -> list[tuple[int, int]]:
+def push_out(outbox: Outbox, fd: int, begin: int, stop: int, relieve: Callable[[], bool]) -> list[tuple[int, int]]:
     """Send packets [begin, stop); returns (index, errno) of those that did not leave.
 
-    With IP_RECVERR a send raises the pending error of *another* probe, once, and does not send: so a failure
-    counts only if it happens again.
+    With IP_RECVERR a send raises the pending ICMP error of *another* probe, once, and does not send. So a failure
+    counts only if it happens again when no such error can have come in between: three calls at most, but in a
+    storm of errors.
     """
-    failed, tries = [], 0
+    failed, tries, troubled = [], 0, True
     while begin < stop:
         sent = outbox.send(fd, begin, stop)
         if sent > 0:
             begin, tries = begin + sent, 0
             continue
         tries += 1
-        if tries >= (_TRIES if -sent in _FULL else 2):
+        if tries > 1 and (not troubled or tries >= _TRIES):
             failed.append((begin, -sent))
             begin, tries = begin + 1, 0
+        else:
+            troubled = relieve()
     return failed

@@ -59,6 +59,10 @@ class Sessions:
             self._wait = np.pad(self._wait, (0, more), constant_values=_FIRST_WAIT_NS)
             self._next = np.pad(self._next, (0, more))
 
+    def forget(self, rows: npt.NDArray[np.int64]) -> None:
+        """These rows are somebody else's now."""
+        self.streak[rows], self._wait[rows], self._next[rows] = 0, _FIRST_WAIT_NS, 0
+
     def heard(self, rows: RowArray) -> None:
         """These answered: nothing to suspect."""
         self.streak[rows] = 0

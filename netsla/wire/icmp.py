@@ -50,6 +50,19 @@ def checksum(packets: Bytes) -> None:
     packets[:, 2], packets[:, 3] = total >> 8, total & 0xFF
 
 
+def intact(packets: Bytes, start: npt.NDArray[np.int64], lengths: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Whether the checksum over bytes [start, length) of each packet is right; `start` must be even, as IHL is."""
+    width = int(lengths.max(initial=0)) + 1 & ~1
+    column = np.arange(width)
+    inside = (column >= start[:, None]) & (column < lengths.astype(np.int64)[:, None])
+    part = np.zeros((len(packets), width), np.uint8)
+    have = min(width, packets.shape[1])
+    part[:, :have] = np.where(inside[:, :have], packets[:, :have], 0)
+    total = part.view(">u2").sum(axis=1, dtype=np.uint32)
+    total = (total & 0xFFFF) + (total >> 16)
+    return np.asarray((total & 0xFFFF) + (total >> 16) == 0xFFFF)
+
+
 def tokens(packets: Bytes, lengths: npt.NDArray[np.integer]) -> tuple[Words, Words]:
     """(numbers, nonces) from the last 16 of each packet's `lengths` bytes; a shorter packet gives zeros."""
     if len(lengths) and (lengths == lengths[0]).all():
