@@ -43,7 +43,7 @@ def main() -> int:
     """Run the stages asked for; print the tables, write the JSON."""
     args = _arguments()
     signal.signal(signal.SIGTERM, _interrupt)
-    started = datetime.now(UTC)
+    started, load = datetime.now(UTC), machine.load_average()
     try:
         absent = machine.prepare()
         rows, failed = _measure(args, absent)
@@ -54,7 +54,7 @@ def main() -> int:
         print("bench: interrupted; namespaces and programs are gone", file=sys.stderr)
         return 130
     goals.relate(rows)
-    facts = machine.describe()
+    facts = machine.describe() | {"load average before": load, "load average after": machine.load_average()}
     print(_page(rows, facts, failed))
     file = args.output or _OUT / f"bench-{started:%Y%m%dT%H%M%SZ}.json"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,12 +43,11 @@ _FIRST = {"icmp": 'metric: packet_delivery, target: ">= 99%"', "tcp": 'metric: u
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One scrape: how long, how much, and the page itself."""
+class Fetched:
+    """One scrape: how long it took, to the last byte, and how many bytes it was."""
 
     seconds: float
     size: int
-    page: str
 
 
 def write_config(folder: Path, count: int, probe: str = "icmp", tcp_port: int = 0) -> Path:
@@ -69,15 +67,18 @@ class Agent:
         self._config = config
         self.pid = process.pid
 
-    def scrape(self) -> Reading:
-        """GET /metrics, to the last byte."""
+    def page(self) -> str:
+        """GET /metrics, to be read."""
         with _connected(self._side) as connection:
-            start = time.perf_counter()
             status, body = _get(connection, "/metrics")
-            seconds = time.perf_counter() - start
         if status != http.client.OK:
             raise RuntimeError(f"/metrics answered {status}")
-        return Reading(seconds, len(body), body.decode())
+        return body.decode()
+
+    def scraping(self, times: int, pause: float) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+        """Scrapes by another process, `pause` seconds between two; `fetched` reads what it prints."""
+        words = [sys.executable, "-m", "bench.fetch", str(PORT), "/metrics", str(times), str(pause)]
+        return self._side.running(words, output=subprocess.PIPE)
 
     def status_seconds(self) -> float:
         """How long `netsla status` takes, all of it."""
@@ -101,22 +102,6 @@ class Agent:
                 time.sleep(_POLL_SECONDS)
         return worst
 
-    def loop_held_by_scrapes(self, during: float) -> float:
-        """The same, while scrapes follow each other."""
-        stop = threading.Event()
-
-        def scrapes() -> None:
-            while not stop.is_set():
-                self.scrape()
-
-        thread = threading.Thread(target=scrapes)
-        thread.start()
-        try:
-            return self.loop_held(during)
-        finally:
-            stop.set()
-            thread.join()
-
 
 NETSLA = [sys.executable, "-m", "netsla"]
 
@@ -136,6 +121,15 @@ def running(side: Side, folder: Path, count: int, probe: str = "icmp", tcp_port:
         if process.poll() is not None:
             raise RuntimeError(f"the agent ended by itself ({process.returncode}): {_tail(log)}")
         end(process)
+
+
+def fetched(process: subprocess.Popen[bytes]) -> list[Fetched]:
+    """What a scraping process has measured, once it is done."""
+    output, errors = process.communicate(timeout=120)
+    if process.returncode:
+        raise RuntimeError(f"the scrapes failed: {errors.decode()[-300:]}")
+    pairs = (line.split() for line in output.decode().splitlines())
+    return [Fetched(float(seconds), int(size)) for seconds, size in pairs]
 
 
 def lateness(page: str) -> metrics.Histogram:

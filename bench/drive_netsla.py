@@ -1,24 +1,28 @@
 """netsla's ICMP prober alone, as the agent drives it, writing down every single round trip it reports.
 
 `python -m bench.drive_netsla COUNT SECONDS FILE.npz [--hold loop|interpreter]`: asks the first COUNT addresses of the
-lab once a second. The file has `address`, `after_ns`, `rtt_ns` as :class:`bench.capture.Reported`, the number of each
-outcome (`outcomes`), and the prober's lateness counts (`lateness`). The agent itself tells only sums.
+lab once a second. The file has `address`, `after_ns`, `rtt_ns` as :class:`bench.capture.Reported`, and how many probes
+were `unmeasured` and `lost`, and how late 99 % left at most (`lateness_p99`, s). The agent itself tells only sums.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from ipaddress import IPv4Address
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
 from bench.holding import FREE_SECONDS, HELD_SECONDS, hold
 from bench.lab import targets
+from bench.metrics import quantile_bound
 from netsla.model import Outcome, ProbeSpec, ProbeType, Samples, Target
 from netsla.probes.icmp import IcmpProber
+from netsla.probes.prober import LATENESS_BOUNDS
 
 _SWITCH_S = 0.001  # the thread switch interval that the agent sets
 _EARLIER_NS = 400_000_000  # a moment safely between two probes of one address, which are a second apart
@@ -48,8 +52,9 @@ def main() -> None:
         address=numbers[answered.row],
         after_ns=answered.sent_ns - _EARLIER_NS,
         rtt_ns=answered.rtt_ns,
-        outcomes=np.bincount(samples.outcome, minlength=len(Outcome)),
-        lateness=np.array(late, np.int64),
+        unmeasured=np.sum(samples.outcome == Outcome.UNMEASURED),
+        lost=np.sum((samples.outcome == Outcome.LOST) | (samples.outcome == Outcome.REFUSED)),
+        lateness_p99=quantile_bound(dict(zip((*LATENESS_BOUNDS, math.inf), accumulate(late), strict=True)), 0.99),
     )
 
 

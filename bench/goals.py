@@ -106,7 +106,9 @@ def merged(rounds: Sequence[Row]) -> Row:
     each = [row.figures["cpu_per_probe"] for row in rounds]
     note = first.note
     if len(rounds) > 1:
-        note = "; ".join(filter(None, [note, "µs in each round: " + ", ".join(number(cpu * 1e6) for cpu in each)]))
+        note = "; ".join(
+            filter(None, [note, "CPU µs per probe in each round: " + ", ".join(number(cpu * 1e6) for cpu in each)])
+        )
     return Row(first.who, first.load, figures, note, each)
 
 

@@ -61,7 +61,7 @@ class Side:
         self,
         words: Sequence[str],
         *,
-        output: IO[Any] | int = subprocess.DEVNULL,
+        output: IO[Any] | int = subprocess.DEVNULL,  # of stdout and stderr; a pipe each with PIPE
         stop: signal.Signals = signal.SIGTERM,
         files: int | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:

@@ -49,13 +49,17 @@ def describe() -> dict[str, str]:
     return {
         "kernel": platform.release(),
         "cpu": f"{os.cpu_count()} x {_cpu_model()}",
-        "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "python": platform.python_version(),
         "netsla": version("netsla"),
         "icmplib": version("icmplib"),
         "numpy": version("numpy"),
         **{package: _package_version(package) for package in ("fping", SMOKEPING, BLACKBOX)},
     }
+
+
+def load_average() -> str:
+    """How busy the machine has been over 1, 5 and 15 minutes."""
+    return " ".join(f"{load:.2f}" for load in os.getloadavg())
 
 
 def _missing(programs: dict[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ device they leave by, so that every prober is counted by the same witness.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -30,9 +31,23 @@ def user_and_system(pid: int) -> tuple[float, float]:
     return int(fields[11]) / _TICK, int(fields[12]) / _TICK
 
 
-def softirq_thread_ns() -> int:
-    """CPU time of the kernel's softirq threads: work that the kernel charged to nobody's process."""
-    return sum(_run_ns(path) for path in Path("/proc").glob("[0-9]*") if _named(path).startswith("ksoftirqd/"))
+def every_cpu_ns() -> dict[int, int]:
+    """CPU time so far of every process there is, kernel threads too."""
+    clocks = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            clocks[int(path.name)] = cpu_ns(int(path.name))
+    return clocks
+
+
+def softirq_threads() -> set[int]:
+    """The kernel's softirq threads: what they do is charged to nobody's process."""
+    return {int(path.parent.name) for path in Path("/proc").glob("[0-9]*/comm") if _read(path).startswith("ksoftirqd/")}
+
+
+def stolen_seconds() -> float:
+    """Time so far that a hypervisor gave to others while we wanted to run."""
+    return int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / _TICK
 
 
 def memory(pid: int) -> tuple[int, int]:
@@ -64,7 +79,9 @@ class Cost:
     cpu_seconds: float
     user_seconds: float
     system_seconds: float
-    softirq_seconds: float  # of kernel threads, everybody's
+    softirq_seconds: float  # of the kernel's threads for it, whoever it was for
+    others_seconds: float  # of all other processes, those threads included: noise
+    stolen_seconds: float
     packets: int
     rss_bytes: int
     peak_bytes: int
@@ -79,40 +96,38 @@ class Window:
     """A window under way: made at its start, `close` gives the cost."""
 
     def __init__(self, pid: int, side: Side) -> None:
-        self._pid = pid
-        self._device = side.device
-        self._start = self._read()
+        self._pid, self._device = pid, side.device
+        self._softirq = softirq_threads()
+        self._everybody = every_cpu_ns()
+        self._start = self._now()
 
     def close(self) -> Cost:
         """The cost since the start."""
-        seconds, cpu, user, system, softirq, packets = (
-            now - then for now, then in zip(self._read(), self._start, strict=True)
+        end = self._now()
+        used = {pid: ns - self._everybody.get(pid, 0) for pid, ns in every_cpu_ns().items() if pid != self._pid}
+        seconds, cpu, user, system, stolen, packets = (now - then for now, then in zip(end, self._start, strict=True))
+        return Cost(
+            seconds=seconds / 1e9,
+            cpu_seconds=cpu / 1e9,
+            user_seconds=user,
+            system_seconds=system,
+            softirq_seconds=sum(used.get(pid, 0) for pid in self._softirq) / 1e9,
+            others_seconds=sum(ns for ns in used.values() if ns > 0) / 1e9,
+            stolen_seconds=stolen,
+            packets=int(packets),
+            rss_bytes=memory(self._pid)[0],
+            peak_bytes=memory(self._pid)[1],
         )
-        return Cost(seconds / 1e9, cpu / 1e9, user, system, softirq / 1e9, int(packets), *memory(self._pid))
 
-    def _read(self) -> tuple[float, ...]:
+    def _now(self) -> tuple[float, ...]:
         packets = packets_sent(self._pid, self._device)
-        softirq = softirq_thread_ns()
-        return (
-            time.monotonic_ns(),
-            cpu_ns(self._pid),
-            *user_and_system(self._pid),
-            softirq,
-            packets,
-        )
+        return time.monotonic_ns(), cpu_ns(self._pid), *user_and_system(self._pid), stolen_seconds(), packets
 
 
-def _run_ns(process: Path) -> int:
+def _read(path: Path) -> str:
     try:
-        return int((process / "schedstat").read_text().split()[0])
-    except OSError:  # it ended meanwhile
-        return 0
-
-
-def _named(process: Path) -> str:
-    try:
-        return (process / "comm").read_text()
-    except OSError:  # it ended meanwhile
+        return path.read_text()
+    except OSError:  # its process ended meanwhile
         return ""
 
 

@@ -20,7 +20,7 @@ class Times:
     agent: float = 60.0
     peer: float = 20.0
     truth: float = 10.0
-    warm_up: float = 6.0
+    warm_up: float = 6.0  # and a second more for each 10,000 endpoints
     peer_warm_up: float = 3.0
     rounds: int = 2  # of the agent in turns with fping
 
@@ -91,6 +91,8 @@ def cost_figures(cost: Cost, probes: float) -> dict[str, float]:
         "user": cost.user_seconds,
         "system": cost.system_seconds,
         "softirq": cost.softirq_seconds,
+        "others_ratio": cost.others_seconds / cost.seconds,
+        "stolen": cost.stolen_seconds,
         "rss": cost.rss_bytes,
         "peak": cost.peak_bytes,
     }

@@ -26,8 +26,10 @@ from bench.truth import captured, trip_figures
 
 _SCRAPE_EVERY = 15.0  # seconds, as Prometheus does by default for many
 _TCP_PORT = 8080
-_SCRAPES, _STATUSES, _HELPS = 5, 3, 5  # how often each is timed; the median counts
-_HELD_WATCH = 3.0  # seconds of watching the loop
+_STATUSES, _HELPS = 3, 5  # how often each is timed; the median counts
+_HELD_WATCH = 5.0  # seconds of watching the loop
+_FRESH = 1.1  # seconds between scrapes that each get a new Snapshot: one is made every second
+_SETTLE = 2.0  # seconds after reading the counters, before the window
 _LARGE = 10_000  # endpoints at which scrape and status are timed
 
 
@@ -125,31 +127,40 @@ def _netsla(run: Run, count: int, probe: str = "icmp") -> Row:
     """One window of the whole agent."""
     load = icmp(count) if probe == "icmp" else tcp(count)
     with agent.running(run.lab.near, run.folder, count, probe, _TCP_PORT) as running:
-        run.progress.wait(run.times.warm_up, f"{NETSLA} warms up")
-        before, started = running.scrape().page, time.monotonic()
+        run.progress.wait(run.times.warm_up + count / 10_000, f"{NETSLA} warms up")
+        before, started = running.page(), time.monotonic()
+        run.progress.wait(_SETTLE, f"{NETSLA} settles")
         window = Window(running.pid, run.lab.near)
-        scrapes = _scraping(run, running, run.times.agent)
+        scrapes = _scraped(run, running, run.times.agent)
         cost = window.close()
-        after, ended = running.scrape().page, time.monotonic()
+        after, ended = running.page(), time.monotonic()
         sent = _counted(before, after, "sent") / (ended - started) * cost.seconds
         figures = cost_figures(cost, cost.packets if probe == "icmp" else sent)
-        figures |= _told(before, after) | {"scrapes": float(len(scrapes))}
+        figures |= _told(before, after) | _scrape_figures(scrapes)
         if count == _LARGE:
-            figures |= _pages(running)
+            figures |= _waits(running)
     figures["seconds"] = cost.seconds
     return Row(NETSLA, load, figures)
 
 
-def _scraping(run: Run, running: agent.Agent, seconds: float) -> list[agent.Reading]:
+def _scraped(run: Run, running: agent.Agent, seconds: float) -> list[agent.Fetched]:
     """A window with a scrape every 15 s, the first after half of that."""
     end = time.monotonic() + seconds
-    due, readings = time.monotonic() + _SCRAPE_EVERY / 2, []
+    due, scrapes = time.monotonic() + _SCRAPE_EVERY / 2, []
     while due < end:
         run.progress.wait(due - time.monotonic(), f"{NETSLA} measured")
-        readings.append(running.scrape())
+        with running.scraping(1, 0) as process:
+            scrapes += agent.fetched(process)
         due += _SCRAPE_EVERY
     run.progress.wait(end - time.monotonic(), f"{NETSLA} measured")
-    return readings
+    return scrapes
+
+
+def _scrape_figures(scrapes: list[agent.Fetched]) -> dict[str, float]:
+    if not scrapes:
+        return {}
+    seconds = [scrape.seconds for scrape in scrapes]
+    return {"scrape": median(seconds), "scrape_worst": max(seconds), "scrape_bytes": float(scrapes[-1].size)}
 
 
 def _told(before: str, after: str) -> dict[str, float]:
@@ -168,16 +179,16 @@ def _counted(before: str, after: str, what: str) -> float:
     return metrics.total(after, name) - metrics.total(before, name)
 
 
-def _pages(running: agent.Agent) -> dict[str, float]:
-    """Scrape and status times, and how long they hold the event loop."""
-    readings = [running.scrape() for _ in range(_SCRAPES)]
-    return {
-        "scrape": median(reading.seconds for reading in readings),
-        "scrape_bytes": readings[-1].size,
+def _waits(running: agent.Agent) -> dict[str, float]:
+    """How long `netsla status` takes, and the loop lets others wait: left alone, and with fresh scrapes."""
+    figures = {
         "status": median(running.status_seconds() for _ in range(_STATUSES)),
         "held": running.loop_held(_HELD_WATCH),
-        "scrape_held": running.loop_held_by_scrapes(_HELD_WATCH),
     }
+    with running.scraping(int(_HELD_WATCH / _FRESH) + 1, _FRESH) as process:
+        figures["scrape_held"] = running.loop_held(_HELD_WATCH)
+        agent.fetched(process)
+    return figures
 
 
 def _fping(run: Run, count: int, *, spread: bool = False) -> Row:

@@ -59,6 +59,7 @@ COLUMNS = (
     Column("x fping", ("fping_ratio",), number),
     Column("% of a core", ("core_ratio",), _scaled(100)),
     Column("user / sys s", ("user", "system"), _pair(1)),
+    Column("others % of a core", ("others_ratio",), _scaled(100)),
     Column("RTT said p50 / p99 µs", ("said_p50", "said_p99"), _pair(1e6)),
     Column("true p50 / p99 µs", ("true_p50", "true_p99"), _pair(1e6)),
     Column("error p99 / max µs", ("error_p99", "error_max"), _pair(1e6)),
@@ -67,8 +68,13 @@ COLUMNS = (
     Column("unmeasured", ("unmeasured",), number),
     Column("lost", ("lost",), number),
     Column("RSS / peak MB", ("rss", "peak"), _pair(1e-6)),
-    Column("scrape s / MB", ("scrape", "scrape_bytes"), lambda s, b: f"{number(s)} / {number(b / 1e6)}"),
+    Column(
+        "scrape s, worst, MB",
+        ("scrape", "scrape_worst", "scrape_bytes"),
+        lambda s, w, b: f"{number(s)}, {number(w)}, {number(b / 1e6)}",
+    ),
     Column("status s", ("status",), number),
+    Column("loop held ms, by scrapes", ("held", "scrape_held"), _pair(1e3)),
 )
 
 

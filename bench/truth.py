@@ -18,6 +18,7 @@ from bench.run import Run
 from bench.table import Row
 
 _COUNT = 5000
+_TOLD = ("unmeasured", "lost", "lateness_p99")  # what netsla's prober says of itself; icmplib has no such figures
 _NS = 1e9
 _SECOND_NS = 1_000_000_000  # every load here asks an address once a second
 
@@ -90,7 +91,8 @@ def _driven(run: Run, who: str, module: str, load: str, held: str) -> None:
         raise RuntimeError(f"{module}: {log.read_text(errors='replace')[-500:]}")
     with np.load(file) as columns:
         reported = Reported(columns["address"], columns["after_ns"], columns["rtt_ns"])
-    run.add(Row(who, load, trip_figures(reported, truth.flights)))
+        told = {name: float(columns[name]) for name in _TOLD if name in columns}
+    run.add(Row(who, load, trip_figures(reported, truth.flights) | told))
 
 
 def _until_done(run: Run, process: subprocess.Popen[bytes], what: str) -> None:
