@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,12 +114,18 @@ def _document(rows: list[Row], facts: dict[str, str], failed: dict[str, str], st
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.time() - started.timestamp()),
         "machine": facts,
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) | {"figures": _finite(row.figures)} for row in rows],
         "goals": [
-            {"goal": goal.text, "limit": goal.limit, "value": value, "verdict": word} for goal, value, word in verdicts
+            {"goal": goal.text, "limit": goal.limit, "verdict": word} | _finite({"value": value})
+            for goal, value, word in verdicts
         ],
         "failed": failed,
     }
+
+
+def _finite(figures: Mapping[str, float | None]) -> dict[str, float | None]:
+    """JSON has neither NaN nor infinity: they become null."""
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in figures.items()}
 
 
 def _arguments() -> argparse.Namespace:

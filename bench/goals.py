@@ -106,9 +106,8 @@ def merged(rounds: Sequence[Row]) -> Row:
     each = [row.figures["cpu_per_probe"] for row in rounds]
     note = first.note
     if len(rounds) > 1:
-        note = "; ".join(
-            filter(None, [note, "CPU µs per probe in each round: " + ", ".join(number(cpu * 1e6) for cpu in each)])
-        )
+        spread = "CPU µs per probe in each round: " + ", ".join(number(cpu * 1e6) for cpu in each)
+        note = f"{note}; {spread}" if note else spread
     return Row(first.who, first.load, figures, note, each)
 
 

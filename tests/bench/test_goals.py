@@ -34,7 +34,7 @@ def test_rounds_become_their_median() -> None:
     rounds = [Row("a", "b", {"cpu_per_probe": cpu * 1e-6, "rss": rss}) for cpu, rss in ((9, 1), (20, 5), (10, 2))]
     row = merged(rounds)
     assert row.figures == {"cpu_per_probe": pytest.approx(10e-6), "rss": 2}
-    assert row.rounds == [9e-6, 20e-6, 10e-6]
+    assert row.rounds == pytest.approx([9e-6, 20e-6, 10e-6])
     assert row.note == "CPU µs per probe in each round: 9.00, 20.0, 10.0"
 
 

@@ -45,9 +45,9 @@ def test_the_administrator_s_own_policy_stays(tmp_path: Path, monkeypatch: pytes
 
 def test_missing_needs_end_the_bench_and_missing_peers_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(machine, "_install", lambda packages: None)
+    monkeypatch.setattr(machine, "_install", lambda _packages: None)
     present = set(machine.NEEDED)
-    monkeypatch.setattr(machine.shutil, "which", lambda name: name if name in present else None)
+    monkeypatch.setattr("bench.machine.shutil.which", lambda name: name if name in present else None)
     assert machine.prepare() == [machine.SMOKEPING, machine.BLACKBOX]
     present.remove("fping")
     with pytest.raises(machine.CannotRun, match="apt-get install fping"):

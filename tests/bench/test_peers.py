@@ -1,4 +1,5 @@
 from ipaddress import IPv4Address
+from itertools import pairwise
 from pathlib import Path
 
 from bench.peers import Asked, fping_command, fping_reported, smokeping_command, smokeping_trips
@@ -37,7 +38,7 @@ def test_smokeping_has_fine_buckets_and_its_targets() -> None:
     words = smokeping_command(3)
     assert words[-3:] == ["10.97.0.1", "10.97.0.2", "10.97.0.3"]
     buckets = [float(bound) for bound in next(w for w in words if w.startswith("--buckets="))[10:].split(",")]
-    assert all(1.15 < after / before < 1.22 for before, after in zip(buckets, buckets[1:], strict=False))
+    assert all(1.15 < after / before < 1.22 for before, after in pairwise(buckets))
 
 
 def test_smokeping_hosts_are_added_up() -> None:
