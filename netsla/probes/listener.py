@@ -184,11 +184,11 @@ class Listener:
         if in_time.all():
             flights.state[place] = flight.ANSWERED
             self._outlet.tell(place, Outcome.ANSWERED, rtt, flags)
-            self._sessions.heard(flights.row[place])
+            self._sessions.heard(flights.row[place], self._clock.mono())
             return
         flights.state[place[in_time]] = flight.ANSWERED
         self._outlet.tell(place[in_time], Outcome.ANSWERED, rtt[in_time], flags[in_time])
-        self._sessions.heard(flights.row[place[in_time]])
+        self._sessions.heard(flights.row[place[in_time]], self._clock.mono())
         self._outlet.tell(place[fresh & ~in_time], Outcome.LOST)
         flights.state[place[late]] = flight.TOLD
         self._outlet.tell(place[late], Outcome.LATE, rtt[late], flags[late])

@@ -1,7 +1,7 @@
 """ICMP session health: tells an endpoint that is dark from one that only our old ICMP id cannot reach.
 
 Rules: a firewall or NAT can hold a poisoned session for one ICMP id for ever, and an old session can hide an
-outage of new ones; with a fixed id nobody can tell. So after `SUSPICIOUS` losses in a row an endpoint is asked
+outage of new ones; with a fixed id nobody can tell. So an endpoint that is dark (`SUSPICIOUS`, `DARK_NS`) is asked
 once more from a fresh socket with an id of its own. Answered there while silent here: the session is stale. The
 extra probe never enters a ratio. Checks are few: at most `PER_SECOND`, and rarer the longer an endpoint is dark.
 """
@@ -20,7 +20,8 @@ from netsla.probes.batch import Inbox, random_words
 from netsla.probes.channel import Channel, Options
 from netsla.wire import icmp
 
-SUSPICIOUS = 3  # losses in a row
+SUSPICIOUS = 3  # losses in a row, at least
+DARK_NS = 8 * SECOND  # and so long without an answer: a short blackout is no suspicion, and costs no extra packet
 PER_SECOND = 100
 _FIRST_WAIT_NS, _LONGEST_WAIT_NS = 10 * SECOND, 600 * SECOND
 _TIMEOUT_NS = 3 * SECOND
@@ -44,6 +45,7 @@ class Sessions:
         self.streak: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._wait = np.zeros(0, np.int64)
         self._next = np.zeros(0, np.int64)
+        self._heard = np.zeros(0, np.int64)  # when it last answered, or was first missed
         self._fresh: dict[Options, tuple[Channel, int]] = {}
         self._asked: dict[int, tuple[Suspect, int, Channel]] = {}
         self._queue: deque[int] = deque()
@@ -58,20 +60,24 @@ class Sessions:
             self.streak = np.pad(self.streak, (0, more))
             self._wait = np.pad(self._wait, (0, more), constant_values=_FIRST_WAIT_NS)
             self._next = np.pad(self._next, (0, more))
+            self._heard = np.pad(self._heard, (0, more))
 
     def forget(self, rows: npt.NDArray[np.int64]) -> None:
         """These rows are somebody else's now."""
         self.streak[rows], self._wait[rows], self._next[rows] = 0, _FIRST_WAIT_NS, 0
 
-    def heard(self, rows: RowArray) -> None:
+    def heard(self, rows: RowArray, mono_ns: int) -> None:
         """These answered: nothing to suspect."""
         self.streak[rows] = 0
+        self._heard[rows] = mono_ns
         self._wait[rows] = _FIRST_WAIT_NS
 
     def missed(self, rows: RowArray, mono_ns: int) -> None:
         """These were lost once more."""
+        self._heard[rows[self._heard[rows] == 0]] = mono_ns
         np.add.at(self.streak, rows, 1)
-        due = np.unique(rows[(self.streak[rows] >= SUSPICIOUS) & (self._next[rows] <= mono_ns)])
+        dark = (self.streak[rows] >= SUSPICIOUS) & (mono_ns - self._heard[rows] >= DARK_NS)
+        due = np.unique(rows[dark & (self._next[rows] <= mono_ns)])
         self._next[due] = mono_ns + self._wait[due]
         self._wait[due] = np.minimum(2 * self._wait[due], _LONGEST_WAIT_NS)
         self._queue.extend(int(row) for row in due[: max(10 * PER_SECOND - len(self._queue), 0)])
