@@ -245,10 +245,18 @@ class Look:
             for row in self.connection.execute(query + " ORDER BY id", (hour, *more)):
                 yield self.stored(row)
 
-    def all_blocks(self) -> Iterator[StoredBlock]:
-        """Every block in the order of writing."""
-        for row in self.connection.execute(f"SELECT {_BLOCK} FROM block ORDER BY id"):  # noqa: S608 - own names
-            yield self.stored(row)
+    def block(self, number: int) -> StoredBlock:
+        """One block by its id; raises BrokenError."""
+        query = f"SELECT first, last, {_BLOCK} FROM block WHERE id = ?"  # noqa: S608 - own names
+        first, last, *row = self.connection.execute(query, (number,)).fetchone()
+        block = self.stored(tuple(row))
+        if not block.lanes or (first, last) != (block.lanes[0].agreement, block.lanes[-1].agreement):
+            raise BrokenError(f"block {number} (hour {hour_text(block.hour)}): it is filed under wrong names")
+        return block
+
+    def hour_of(self, number: int) -> int:
+        """The hour that a block is filed under."""
+        return int(self.connection.execute("SELECT hour FROM block WHERE id = ?", (number,)).fetchone()[0])
 
     def stored(self, row: tuple[Any, ...]) -> StoredBlock:
         """A row of `block` with its lanes by name."""

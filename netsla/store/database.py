@@ -32,6 +32,7 @@ _LOOK_S = 5.0  # how often an idle writer looks whether its file is still there
 _TOGETHER = 64  # pieces of work in one transaction: one fsync for all of them
 _BUSY_MS = 2000  # another process (a report that reads) may hold the file so long
 _WAL_BYTES = 16 * 2**20  # the log file is cut back to this after a checkpoint
+_CHECK_BYTES = 64 * 2**20  # read through in about 0.1 s
 _SMALL = 256  # bytes that a piece of work takes at least
 
 Work = Callable[[sqlite3.Connection], Any]
@@ -74,10 +75,12 @@ class Database:
         self._ending = False
         self._closing = threading.Event()
         self._deadline = 0.0
+        self._together = _TOGETHER
         self._problem = ""
         self._notice = ""
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._log_inode: tuple[int, int] | None = None
         self._suspect = threading.Event()
         self._checked = threading.Event()
         self._checker: sqlite3.Connection | None = None
@@ -177,7 +180,7 @@ class Database:
                 self._wake.wait(_LOOK_S)
             if not self._queue:
                 return None if self._ending else []
-            batch = [self._queue.popleft() for _ in range(min(_TOGETHER, len(self._queue)))]
+            batch = [self._queue.popleft() for _ in range(min(self._together, len(self._queue)))]
             self._queued_bytes -= sum(piece.weight for piece in batch)
             return batch
 
@@ -198,6 +201,8 @@ class Database:
                     self._transact(batch)
             except (sqlite3.Error, OSError) as fault:
                 self._put_back(batch)
+                if self._makes_room(fault, len(batch)):
+                    continue
                 self._stumble(fault)
                 if self._is_over(pause):
                     break
@@ -213,20 +218,28 @@ class Database:
             time.sleep(_FIRST_RETRY_S)
         return self._closing.is_set() and time.monotonic() >= self._deadline
 
-    def _stumble(self, fault: sqlite3.Error | OSError) -> None:
-        """Name the fault, once; make room or rescue where that is the cure."""
-        what, remedy = faults.words(fault)
+    def _makes_room(self, fault: sqlite3.Error | OSError, pieces: int) -> bool:
+        """Undo; if room is missing, whether to try again at once: with less, or because something was let go."""
         connection = self._connection
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.rollback()
-        if faults.is_full(fault) and connection is not None and self._at_quota(connection):
-            if self._relieve(connection):
-                return
+        if connection is None:
+            return False
+        with contextlib.suppress(sqlite3.Error):
+            connection.rollback()
+        if not faults.is_full(fault):
+            return False
+        if pieces > 1:
+            self._together = pieces // 2
+            return True
+        return self._at_quota() and self._relieve(connection)
+
+    def _stumble(self, fault: sqlite3.Error | OSError) -> None:
+        """Name the fault, once; see to what cures it."""
+        what, remedy = faults.words(fault)
+        if faults.is_full(fault) and self._at_quota():
             what, remedy = faults.QUOTA
         elif faults.is_corrupt(fault):
             self._suspect.set()
-        elif connection is not None and not faults.is_full(fault):
+        elif not faults.is_full(fault):
             self._shut()  # begin with a fresh handle: the old one may remember a disk that is gone
         problem = f"{self.path.name}: {what}: {remedy}"
         if problem != self._problem:
@@ -235,6 +248,7 @@ class Database:
             self._problem = problem
 
     def _recover(self) -> None:
+        self._together = min(2 * self._together, _TOGETHER)
         if self._problem:
             log.warning("%s: writing again", self.path.name)
             with self._wake:
@@ -273,17 +287,32 @@ class Database:
         if self._connection is not None and self._inode != _inode(self.path):
             self._restore()
         if self._suspect.is_set() and self._is_broken():
-            self._shut()
-            self._note(rescue.set_aside_corrupt(self.path, self._open))
+            self._rescue()
         self._suspect.clear()
         if self._connection is None:
+            self._look_first()
+        if self._connection is None:
             self._open_file()
+
+    def _look_first(self) -> None:
+        """A small file is read through before it is written to, a large one beside that."""
+        small = self.path.exists() and self.path.stat().st_size <= _CHECK_BYTES
+        if small and self._is_broken():
+            self._rescue()
+
+    def _rescue(self) -> None:
+        self._shut()
+        happened = rescue.set_aside_corrupt(self.path, self._open)
+        self._note(happened)
 
     def _restore(self) -> None:
         """The file was deleted or replaced under our feet: we still hold its contents."""
         assert self._connection is not None
         saved = rescue.save_orphan(self._connection, self.path)
         self._shut()
+        log_file = self.path.with_name(self.path.name + "-wal")
+        if self._log_inode is not None and _inode(log_file) == self._log_inode:
+            log_file.unlink()  # ours: what it holds is saved, and it must not be replayed over another file
         self._note(rescue.place_orphan(saved, self.path))
 
     def _is_broken(self) -> bool:
@@ -314,6 +343,7 @@ class Database:
             log.error("%s", self._notice)
         connection = self._open(self.path)
         self._connection, self._inode = connection, _inode(self.path)
+        self._log_inode = _inode(self.path.with_name(self.path.name + "-wal"))
         self._begin_check()
 
     def _open(self, path: Path) -> sqlite3.Connection:
@@ -343,25 +373,34 @@ class Database:
             connection.execute("COMMIT")
 
     def _note(self, happened: rescue.Rescue) -> None:
-        """Say what became of the file, and let its owner record it."""
+        """Say what became of the file, open what took its place, and let its owner record it."""
         log.error("%s: %s", self.path.name, happened.text)
         self._open_file()
         if self._schema.rescued:
             record = self._schema.rescued
             self.submit(lambda connection: record(connection, happened))
 
-    def _at_quota(self, connection: sqlite3.Connection) -> bool:
+    def _at_quota(self) -> bool:
+        """Whether it is our own limit that is reached: the file fills its last eighth."""
+        connection = self._connection
+        if connection is None:
+            return False
         used = connection.execute("PRAGMA page_count").fetchone()[0]
         most = connection.execute("PRAGMA max_page_count").fetchone()[0]
-        return bool(used >= most - 8)
+        return bool(used >= most - most // 8)
 
     def _relieve(self, connection: sqlite3.Connection) -> bool:
         """Delete what retention lets go first; whether something went."""
         if self._schema.relieve is None:
             return False
-        connection.execute("BEGIN IMMEDIATE")
-        went = self._schema.relieve(connection)
-        connection.execute("COMMIT")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            went = self._schema.relieve(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            log.warning("%s: cannot let go of old rows: %s", self.path.name, error)
+            connection.rollback()
+            return False
         return went
 
     def _shut(self) -> None:

@@ -179,7 +179,8 @@ def _links_before(connection: sqlite3.Connection, hour: int) -> Iterator[tuple[s
             yield name, links[place * LINK : place * LINK + LINK]
 
 
-def bases_digest(connection: sqlite3.Connection) -> str:
-    """Digest of the links that the oldest blocks stand on, by agreement."""
-    rows = connection.execute("SELECT name, base FROM agreement WHERE base != ? ORDER BY name", (chain.GENESIS,))
+def bases_digest(connection: sqlite3.Connection, *, none: bool = False) -> str:
+    """Digest of the links that the oldest blocks stand on, by agreement; of none at all if `none`."""
+    query = "SELECT name, base FROM agreement WHERE base != ? ORDER BY name"
+    rows = [] if none else connection.execute(query, (chain.GENESIS,)).fetchall()
     return hashlib.sha256(chain.canonical([[name, bytes(base).hex()] for name, base in rows])).hexdigest()

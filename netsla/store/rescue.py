@@ -94,6 +94,8 @@ def _copy_readable(path: Path, target: sqlite3.Connection) -> dict[str, int]:
     tables = [row[0] for row in target.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     source = sqlite3.connect(path, isolation_level=None)
     try:
+        with contextlib.suppress(sqlite3.Error):
+            source.execute("PRAGMA writable_schema = ON")  # lets a file be read that is shorter than it says
         for table in tables:
             kept[table] = _copy_table(source, target, table)
     finally:

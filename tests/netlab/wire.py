@@ -140,7 +140,7 @@ class Wire:
 
     def turn(self) -> None:
         wait = max(self.queue[0][0] - time.monotonic(), 0) if self.queue else 0.1
-        ready, _, _ = select.select([self.near, self.far, self.ear], [], [], min(wait, 0.1))
+        ready, _, _ = select.select([self.near, self.far, self.ear.fileno()], [], [], min(wait, 0.1))
         for descriptor, take in ((self.near, self.from_near), (self.far, self.from_far)):
             while descriptor in ready:
                 try:
