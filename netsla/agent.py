@@ -20,11 +20,12 @@ from typing import Any, TypeVar
 
 import netsla
 from netsla import config
+from netsla.clock import StepWatch
 from netsla.control import ControlServer, Peer, Request
 from netsla.errors import ConfigError, Exit, HostError
 from netsla.model import SECOND, Plan, ProbeType, Target
-from netsla.probes.naming import Names
 from netsla.probes.icmp import IcmpProber
+from netsla.probes.naming import Names
 from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
 from netsla.probes.tcp import TcpProber
 from netsla.sla.engine import Engine
@@ -40,6 +41,7 @@ Result = TypeVar("Result")
 
 PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
 _TURN_S = 1.0  # how often the engine counts and judges
+_STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
 _STALL_S = 10.0  # without a turn or a prober's tick for so long, the watchdog is not fed
 _SWITCH_S = 0.001  # thread switch interval: a long computation delays a prober by this at most, not by 5 ms
 
@@ -66,6 +68,7 @@ class Agent:
         self._viewing: asyncio.Future[Snapshot] | None = None
         self._last_turn = 0.0
         self._ticks: dict[ProbeType, tuple[int, float]] = {}
+        self._watch = StepWatch()
         self._notifier = Notifier()
         self._end = asyncio.Event()
         self._web: WebServer | None = None
@@ -214,7 +217,13 @@ class Agent:
 
     def _turn(self) -> None:
         batches = [batch for prober in self._probers.values() for batch in prober.drain()]
+        assert self._fleet is not None
+        threshold = min(_STEP_NS, self._fleet.seconds * SECOND // 2)
+        touched = self._watch.look(time.time_ns(), time.monotonic_ns(), threshold)
         self._engine.count(batches)
+        if touched is not None:
+            log.warning("the clock stepped, or the host slept: the intervals between are unknown")
+            self._engine.suspect(*touched)
         self._engine.step(time.time_ns())
 
     def _watch_over(self) -> None:
