@@ -24,6 +24,7 @@ from netsla.store.press import BrokenError
 
 Mask = npt.NDArray[np.bool_]
 _FIXED = 12  # rows per lane before its thresholds
+_HOUR = 3600  # seconds, and so the most slots
 _DEEP = 9  # zlib level: a block is written once
 _LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 0, "lp": 0, "pb": 0}]  # bytes without alignment or text
 
@@ -57,16 +58,24 @@ def encode_figures(hour: Hour) -> bytes:
 def decode_figures(body: bytes) -> Hour:
     """The figures again; raises BrokenError."""
     try:
-        lanes, slots, depth, masked = (int(n) for n in np.frombuffer(body, "<u2", 4))
+        lanes, slots, depth, masked = _shape(body)
         at = 8 + masked
+        rows = rice.decode(body[at:], (_FIXED + depth) * lanes, slots)
         present = np.ones((lanes, slots), bool)
         if masked:
             bits = np.unpackbits(np.frombuffer(body, np.uint8, masked, 8), count=lanes * slots)
             present = bits.reshape(lanes, slots).astype(bool)
-        rows = rice.decode(body[at:], (_FIXED + depth) * lanes, slots)
     except (ValueError, IndexError, zlib.error) as error:
         raise BrokenError(f"figures cannot be read: {error}") from error
     return _from_rows(rows.reshape(_FIXED + depth, lanes, slots), present)
+
+
+def _shape(body: bytes) -> tuple[int, int, int, int]:
+    """Lanes, slots, thresholds, bytes of the mask; raises ValueError."""
+    lanes, slots, depth, masked = (int(n) for n in np.frombuffer(body, "<u2", 4))
+    if not slots or _HOUR % slots:
+        raise ValueError(f"{slots} slots in an hour")
+    return lanes, slots, depth, masked
 
 
 def _to_rows(hour: Hour) -> IntArray:

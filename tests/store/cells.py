@@ -11,7 +11,7 @@ from netsla.sla.interval import NO_REASON, Cell
 from netsla.sla.tally import Column, Spectrum
 from netsla.store.layout import Layout
 
-HOUR_K = 29_667_000 // 60 * 60  # a cell number (60 s) at the start of an hour: 2026-05-29T06:00Z
+HOUR_K = 29_667_000 // 60 * 60  # a cell number (60 s) at the start of an hour: 2026-05-29T02:00Z
 START_S = HOUR_K * 60
 LIMIT_US = 30_000
 

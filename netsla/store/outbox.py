@@ -1,0 +1,357 @@
+"""The outbox: what must be told, kept until every sink has told it.
+
+Rules: owns outbox.db (synchronous=FULL). Events and the states they change go in by one transaction; only then does
+`next` give them out. While the disk is away for longer than TELL_ANYWAY_S they are given out all the same: an alert
+that a kill could repeat under another id is better than none. A sink gets at most one event per objective at a
+time, the oldest, until it says `done`: so order per objective holds whatever is refused or repeated. Per sink at
+most `bound` events wait; above that the waiting ones of one objective are put together into one (`collapse`).
+Payloads are opaque here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from netsla.store.database import Database, Schema
+from netsla.store.rescue import Rescue
+
+TELL_ANYWAY_S = 10.0
+_BOUND = 50_000  # events that wait per sink: 10,000 breaches opened and closed twice over, about 40 MB
+_HISTORY = 200_000  # events kept after they were told, for `netsla breaches`
+
+SCHEMA = (
+    """
+CREATE TABLE event (id TEXT PRIMARY KEY, number INTEGER NOT NULL, at_ns INTEGER NOT NULL, objective TEXT NOT NULL,
+  payload BLOB NOT NULL);
+CREATE UNIQUE INDEX event_order ON event (number);
+CREATE TABLE pending (sink TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (sink, id));
+CREATE TABLE state (objective TEXT PRIMARY KEY, payload BLOB NOT NULL);
+""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to tell. `id` is the same on every retry; `objective` is whose order it keeps."""
+
+    id: str
+    objective: str
+    payload: bytes
+    at_ns: int = 0
+
+
+Collapse = Callable[[str, Sequence[Event]], Event]
+"""Makes one event out of an objective's waiting ones ("": of many objectives)."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    event: Event
+    since: float  # monotonic
+    durable: bool
+
+
+class _Queue:
+    """What one sink has still to tell, by objective."""
+
+    def __init__(self) -> None:
+        self.by_objective: OrderedDict[str, deque[_Waiting]] = OrderedDict()
+        self.place: dict[str, str] = {}  # event id -> objective
+
+    def add(self, waiting: _Waiting) -> None:
+        self.by_objective.setdefault(waiting.event.objective, deque()).append(waiting)
+        self.place[waiting.event.id] = waiting.event.objective
+
+    def remove(self, event_id: str) -> bool:
+        objective = self.place.pop(event_id, None)
+        if objective is None:
+            return False
+        left = deque(one for one in self.by_objective[objective] if one.event.id != event_id)
+        if left:
+            self.by_objective[objective] = left
+        else:
+            del self.by_objective[objective]
+        return True
+
+    def events(self) -> list[_Waiting]:
+        return [one for waiting in self.by_objective.values() for one in waiting]
+
+
+class Outbox:
+    """Durable events for some sinks. Every method may be called from any thread and returns at once."""
+
+    def __init__(
+        self, path: Path, sinks: Sequence[str], collapse: Collapse, *, bound: int = _BOUND, history: int = _HISTORY
+    ) -> None:
+        schema = Schema(SCHEMA, "FULL", 4096, self._relieve, self._rescued)
+        self.database = Database(path, schema, quota_bytes=2**30)
+        self._collapse, self._bound, self._history = collapse, bound, history
+        self._lock = threading.Lock()
+        self._queues = {sink: _Queue() for sink in sinks}
+        self._states: dict[str, bytes] = {}
+        self._behind = False
+        self._listeners: list[Callable[[], None]] = []
+
+    # --- life ---------------------------------------------------------------------------------------
+
+    def start(self) -> Future[dict[str, bytes]]:
+        """Open the file; the future holds the states as they were kept, and what waited waits again."""
+        self.database.start()
+        return self.database.submit(self._load)
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Write what is to be written, at most for so long."""
+        self.database.close(seconds)
+
+    def problems(self) -> tuple[str, ...]:
+        """What stands between the outbox and the disk now."""
+        return self.database.problems()
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` (from another thread) whenever there may be more to tell."""
+        self._listeners.append(wake)
+
+    def set_sinks(self, sinks: Sequence[str]) -> Future[None]:
+        """From now on for these sinks; a new one begins with what comes now, what a gone one had is let go."""
+        with self._lock:
+            self._queues = {sink: self._queues.get(sink) or _Queue() for sink in sinks}
+        return self.database.submit(lambda connection: _forget_other_sinks(connection, sinks))
+
+    # --- in -----------------------------------------------------------------------------------------
+
+    def put(self, states: Mapping[str, bytes | None], events: Sequence[Event]) -> Future[None]:
+        """Keep changed states (None: gone) and what must be told of them, in one transaction."""
+        with self._lock:
+            now = time.monotonic()
+            waiting = [_Waiting(event, now, durable=False) for event in events]
+            for queue in self._queues.values():
+                for one in waiting:
+                    queue.add(one)
+            for objective, payload in states.items():
+                if payload is None:
+                    self._states.pop(objective, None)
+                else:
+                    self._states[objective] = payload
+            sinks = tuple(self._queues)
+        changed = dict(states)
+
+        def write(connection: sqlite3.Connection) -> None:
+            _write_states(connection, changed)
+            self._write_events(connection, sinks, events)
+
+        weight = sum(len(event.payload) + 300 for event in events) + 300 * len(states)
+        future = self.database.submit(write, weight=weight, dropped=self._fell_behind)
+        future.add_done_callback(lambda done: self._is_durable(done, waiting))
+        self._keep_bound()
+        return future
+
+    def _is_durable(self, done: Future[None], waiting: list[_Waiting]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        with self._lock:
+            for one in waiting:
+                one.durable = True
+        for wake in self._listeners:
+            wake()
+
+    # --- out ----------------------------------------------------------------------------------------
+
+    def next(self, sink: str, limit: int = 100) -> list[Event]:
+        """The oldest event of up to `limit` objectives that may be told now."""
+        late = time.monotonic() - TELL_ANYWAY_S if self.database.problems() else float("-inf")
+        with self._lock:
+            queue = self._queues.get(sink)
+            heads = (waiting[0] for waiting in queue.by_objective.values()) if queue else iter(())
+            ready = (one.event for one in heads if one.durable or one.since < late)
+            return list(islice(ready, limit))
+
+    def done(self, sink: str, ids: Iterable[str]) -> Future[None]:
+        """These were told."""
+        told = tuple(ids)
+        with self._lock:
+            queue = self._queues.get(sink)
+            for event_id in told:
+                if queue:
+                    queue.remove(event_id)
+        rows = [(sink, event_id) for event_id in told]
+        return self.database.submit(lambda connection: _delete_pending(connection, rows), dropped=self._fell_behind)
+
+    def failed(self, sink: str, ids: Iterable[str]) -> None:
+        """These were refused for now: let other objectives go first."""
+        with self._lock:
+            queue = self._queues.get(sink)
+            for event_id in ids:
+                objective = queue.place.get(event_id) if queue else None
+                if queue and objective is not None:
+                    queue.by_objective.move_to_end(objective)
+
+    def pending(self, sink: str) -> int:
+        """How many events wait for a sink."""
+        with self._lock:
+            return len(self._queues[sink].place) if sink in self._queues else 0
+
+    def states(self) -> dict[str, bytes]:
+        """The state of every objective that has one."""
+        with self._lock:
+            return dict(self._states)
+
+    def history(self, since_ns: int) -> list[Event]:
+        """Events decided since, told or not, oldest first; raises sqlite3.Error."""
+        query = "SELECT id, objective, payload, at_ns FROM event WHERE at_ns >= ? ORDER BY number"
+        with self.database.reader() as connection:
+            return [Event(*row) for row in connection.execute(query, (since_ns,))]
+
+    # --- bound --------------------------------------------------------------------------------------
+
+    def _keep_bound(self) -> None:
+        for sink in tuple(self._queues):
+            while self.pending(sink) > self._bound and self._collapse_some(sink):
+                pass
+
+    def _collapse_some(self, sink: str) -> bool:
+        """Put together what can be: the objective with most waiting, else the older half of all of them.
+
+        The first event of an objective may be on its way already and the last is the present truth: both stay.
+        """
+        with self._lock:
+            queue = self._queues[sink]
+            objective, waiting = max(queue.by_objective.items(), key=lambda item: len(item[1]))
+            if len(waiting) > 3:
+                gone, rest = list(waiting)[1:-1], [waiting[0], waiting[-1]]
+                summary = _Waiting(
+                    self._collapse(objective, [one.event for one in gone]), time.monotonic(), durable=False
+                )
+                queue.by_objective[objective] = deque([rest[0], summary, rest[1]])
+            elif len(queue.by_objective) > 1:
+                halves = list(queue.by_objective.items())
+                gone = [one for _, ones in halves[: len(halves) // 2 + 1] for one in ones]
+                summary = _Waiting(self._collapse("", [one.event for one in gone]), time.monotonic(), durable=False)
+                for name, _ in halves[: len(halves) // 2 + 1]:
+                    del queue.by_objective[name]
+                queue.by_objective[""] = deque([summary])
+            else:
+                return False
+            for one in gone:
+                queue.place.pop(one.event.id, None)
+            queue.place[summary.event.id] = summary.event.objective
+        self._write_collapsed(sink, gone, summary)
+        return True
+
+    def _write_collapsed(self, sink: str, gone: list[_Waiting], summary: _Waiting) -> None:
+        rows = [(sink, one.event.id) for one in gone]
+        after = [one.event.id for one in gone][-1]
+
+        def write(connection: sqlite3.Connection) -> None:
+            (number,) = connection.execute("SELECT number FROM event WHERE id = ?", (after,)).fetchone() or (None,)
+            _delete_pending(connection, rows)
+            self._write_events(connection, (sink,), [summary.event], number)
+
+        future = self.database.submit(write, dropped=self._fell_behind)
+        future.add_done_callback(lambda done: self._is_durable(done, [summary]))
+
+    # --- disk ---------------------------------------------------------------------------------------
+
+    def _write_events(
+        self, connection: sqlite3.Connection, sinks: Sequence[str], events: Sequence[Event], place: int | None = None
+    ) -> None:
+        """`place` orders a summary where the last event that it stands for was."""
+        for event in events:
+            (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()
+            row = (event.id, last + 1, event.at_ns, event.objective, event.payload)
+            connection.execute(
+                "INSERT OR IGNORE INTO event (id, number, at_ns, objective, payload) VALUES (?, ?, ?, ?, ?)", row
+            )
+            number = last + 1 if place is None else place
+            connection.executemany(
+                "INSERT OR IGNORE INTO pending (sink, number, id) VALUES (?, ?, ?)",
+                [(sink, number, event.id) for sink in sinks],
+            )
+
+    def _load(self, connection: sqlite3.Connection) -> dict[str, bytes]:
+        kept = {row[0]: bytes(row[1]) for row in connection.execute("SELECT objective, payload FROM state")}
+        query = (
+            "SELECT sink, event.id, objective, payload, at_ns FROM pending JOIN event ON event.id = pending.id"
+            " ORDER BY pending.number, event.number"
+        )
+        rows = connection.execute(query).fetchall()
+        with self._lock:
+            self._states = kept | self._states
+            for sink, queue in self._queues.items():
+                newer = queue.events()
+                queue.by_objective.clear()
+                old = [_Waiting(Event(*row[1:]), 0.0, durable=True) for row in rows if row[0] == sink]
+                known = {one.event.id for one in old}
+                for one in [*old, *(one for one in newer if one.event.id not in known)]:
+                    queue.add(one)
+        return kept
+
+    def _relieve(self, connection: sqlite3.Connection) -> bool:
+        """Let go the older half of what was told."""
+        query = "SELECT number FROM event WHERE id NOT IN (SELECT id FROM pending) ORDER BY number"
+        told = connection.execute(query).fetchall()
+        if not told:
+            return False
+        _delete_told(connection, told[len(told) // 2][0])
+        return True
+
+    def trim(self) -> Future[None]:
+        """Let go what was told long ago; call it now and then."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()
+            _delete_told(connection, last - self._history)
+
+        return self.database.submit(work)
+
+    def _rescued(self, connection: sqlite3.Connection, happened: Rescue) -> None:
+        """The file had to be made again: what is known here goes in once more."""
+        self._write_all(connection)
+
+    def _fell_behind(self) -> None:
+        """The disk was away for so long that single writes were given up: all of it is written when it is back."""
+        with self._lock:
+            behind, self._behind = self._behind, True
+        if not behind:
+            self.database.submit(self._write_all)
+
+    def _write_all(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            self._behind = False
+            states = dict(self._states)
+            waiting = {sink: queue.events() for sink, queue in self._queues.items()}
+        connection.execute("DELETE FROM pending")
+        connection.execute("DELETE FROM state")
+        _write_states(connection, states)
+        for sink, ones in waiting.items():
+            self._write_events(connection, (sink,), [one.event for one in ones])
+            for one in ones:
+                one.durable = True  # told before the commit at worst: as if the disk were still away
+
+
+def _write_states(connection: sqlite3.Connection, states: Mapping[str, bytes | None]) -> None:
+    kept = [(name, payload) for name, payload in states.items() if payload is not None]
+    gone = [(name,) for name, payload in states.items() if payload is None]
+    connection.executemany("INSERT OR REPLACE INTO state (objective, payload) VALUES (?, ?)", kept)
+    connection.executemany("DELETE FROM state WHERE objective = ?", gone)
+
+
+def _delete_pending(connection: sqlite3.Connection, rows: Sequence[tuple[str, str]]) -> None:
+    connection.executemany("DELETE FROM pending WHERE sink = ? AND id = ?", rows)
+
+
+def _delete_told(connection: sqlite3.Connection, last: int) -> None:
+    connection.execute("DELETE FROM event WHERE number <= ? AND id NOT IN (SELECT id FROM pending)", (last,))
+
+
+def _forget_other_sinks(connection: sqlite3.Connection, sinks: Sequence[str]) -> None:
+    marks: Any = ",".join("?" * len(sinks))
+    connection.execute(f"DELETE FROM pending WHERE sink NOT IN ({marks})", tuple(sinks))  # noqa: S608 - marks only

@@ -1,0 +1,88 @@
+"""Sealed hours: exact for whatever was counted, and small."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsla.sla.histogram import BUCKETS, bucket_of
+from netsla.sla.tally import Column, Spectrum
+from netsla.store.block import Hour, decode_figures, decode_spectrum, encode_figures, encode_spectrum
+from netsla.store.press import BrokenError
+from netsla.store.sealing import gather
+from tests.store.cells import HOUR_K, cells, layout
+
+
+def made(lanes: int, slots: int, seed: int, top: int) -> tuple[Hour, Spectrum]:
+    """Any figures that a tally could hold, gaps included."""
+    random = np.random.default_rng(seed)
+    shape = (lanes, slots)
+    present = random.random(shape) < random.choice([0.0, 0.5, 1.0])
+    sent = random.integers(0, top, shape)
+    received = np.minimum(random.integers(0, top, shape), sent)
+    rtt = [random.integers(0, 20_000_000, int(n)) for n in received.reshape(-1)]
+    silent = received == 0
+
+    def of(function: str) -> np.ndarray:
+        return np.array([getattr(r, function)() if len(r) else 0 for r in rtt], np.int64).reshape(shape)
+
+    extra = [random.integers(0, top, shape) for _ in range(3)]
+    jitter = random.integers(0, 2**40, shape)
+    pairs = np.minimum(random.integers(0, top, shape), received)
+    limits = [np.minimum(random.integers(0, top, shape), received) for _ in range(2)]
+    matrix = np.array([sent, received, *extra, of("sum"), jitter, pairs, *limits])
+    low, high = np.where(silent, -1, of("min")), np.where(silent, -1, of("max"))
+    standing, reason = random.integers(-1, 2, shape), random.integers(0, 256, shape)
+    matrix[:, ~present] = 0
+    keys = [
+        np.full(len(r), cell) * BUCKETS + bucket_of(r)
+        for cell, r in enumerate(rtt)
+        if present.reshape(-1)[cell] and len(r)
+    ]
+    hour = Hour(present, matrix, *(np.where(present, x, 0) for x in (low, high, standing, reason)))
+    return hour, Spectrum.of(np.concatenate([np.empty(0, np.int64), *keys]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 5), st.sampled_from([1, 4, 60]), st.integers(0, 2**32), st.sampled_from([1, 2, 10, 90]))
+def test_what_goes_in_comes_out(lanes: int, slots: int, seed: int, top: int) -> None:
+    hour, spectrum = made(lanes, slots, seed, top)
+    back = decode_figures(encode_figures(hour))
+    for name in ("present", "matrix", "rtt_min_us", "rtt_max_us", "standing", "reason"):
+        assert np.array_equal(getattr(back, name), getattr(hour, name)), name
+    again = decode_spectrum(back, encode_spectrum(hour, spectrum))
+    assert np.array_equal(again.keys, spectrum.keys)
+    assert np.array_equal(again.counts, spectrum.counts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_foreign_bytes_are_named_broken(body: bytes) -> None:
+    with pytest.raises(BrokenError):
+        decode_figures(body)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 7))
+def test_a_flipped_bit_is_broken_or_something_else_but_never_a_crash(place: int, bit: int) -> None:
+    hour, spectrum = made(3, 60, 5, 60)
+    figures, histogram = bytearray(encode_figures(hour)), bytearray(encode_spectrum(hour, spectrum))
+    for body in (figures, histogram):
+        body[place % len(body)] ^= 1 << bit
+    for read in (lambda: decode_figures(bytes(figures)), lambda: decode_spectrum(hour, bytes(histogram))):
+        try:
+            read()
+        except BrokenError:
+            continue
+
+
+@pytest.mark.parametrize("lanes", [16, 160])
+def test_a_minute_of_a_probe_takes_under_13_bytes(lanes: int) -> None:
+    # 20 MB a day for 1,000 probes are 13.9 bytes an interval, of which totals and the file's pages take 1.3
+    fleet = layout(lanes)
+    hour, spectrum = gather(HOUR_K // 60, 60, fleet, ((cell, fleet) for cell in cells(lanes, 60)))
+    size = len(encode_figures(hour)) + len(encode_spectrum(hour, spectrum))
+    assert size / (lanes * 60) < 12.6
+    assert int(spectrum.counts.sum()) == int(hour.matrix[Column.RECEIVED].sum())
