@@ -11,7 +11,7 @@ help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.run  ## start the agent with the quickstart configuration
-	@$(BIN)/python -m netsla run --config $(CONFIG)
+	@$(BIN)/netsla run --config $(CONFIG)
 
 test: check  ## install what the tests need, then lint, types and tests; nothing is skipped
 	@$(BIN)/python -m pytest $(TESTS)
@@ -30,9 +30,9 @@ bench: $(VENV)/.dev  ## measure beside the peers (root); ARGS="--quick" for a sh
 
 lock:  ## renew the hash-locked requirements (needs uv)
 	@uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
-	  pyproject.toml -o requirements.lock
+	  --group build pyproject.toml -o requirements.lock
 	@uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
-	  --extra bcrypt --group dev pyproject.toml -o requirements-dev.lock
+	  --extra bcrypt --group build --group dev pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove what was made here
 	@rm -rf $(VENV) var dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-out
@@ -41,12 +41,17 @@ debian:
 	@deploy/debian/install $(shell cat deploy/debian/packages.txt)
 
 $(BIN)/python:
-	@$(PYTHON) -m venv $(VENV) || { echo "netsla: python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || deploy/debian/install python3-venv
+	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements.lock | $(BIN)/python
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock | $(BIN)/python
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@touch $@ $(VENV)/.run
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.run $@

@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 import netsla
 from netsla import config
 from netsla.clock import StepWatch
@@ -30,7 +32,8 @@ from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
 from netsla.probes.tcp import TcpProber
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet, Roster
-from netsla.sla.snapshot import AgentView, Snapshot
+from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
+from netsla.sla.tally import Column
 from netsla.sla.view import Viewer
 from netsla.systemd import Notifier
 from netsla.web import WebServer
@@ -67,6 +70,7 @@ class Agent:
         self._snapshot: Snapshot | None = None
         self._viewing: asyncio.Future[Snapshot] | None = None
         self._last_turn = 0.0
+        self._standings: list[int] = [0] * len(STANDINGS)
         self._ticks: dict[ProbeType, tuple[int, float]] = {}
         self._watch = StepWatch()
         self._notifier = Notifier()
@@ -225,6 +229,8 @@ class Agent:
             log.warning("the clock stepped, or the host slept: the intervals between are unknown")
             self._engine.suspect(*touched)
         self._engine.step(time.time_ns())
+        numbers = [one.number for one in self._fleet.objectives]
+        self._standings = np.bincount(self._engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
 
     def _watch_over(self) -> None:
         now = self._last_turn
@@ -238,6 +244,8 @@ class Agent:
             self._problems += (f"the {' and '.join(stalled)} prober has stalled: restart the agent",)
         else:
             self._notifier.watchdog()
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{self._live_line()}", end="", file=sys.stderr, flush=True)
 
     def _find_problems(self, facts: dict[ProbeType, ProberFacts]) -> tuple[str, ...]:
         found = [problem for fact in facts.values() for problem in fact.problems]
@@ -308,6 +316,16 @@ class Agent:
     async def _answer_reload(self, _request: Request, peer: Peer) -> dict[str, str]:
         log.info("reload asked for by uid %d, pid %d", peer.uid, peer.pid)
         return {"status": await self.reload()}
+
+    def _live_line(self) -> str:
+        """What a person who watches `netsla run` wants to see move."""
+        engine = self._engine
+        sent, received = (int(engine.totals.matrix[column].sum()) for column in (Column.SENT, Column.RECEIVED))
+        standings = [
+            f"{int(n)} {name.replace('_', ' ')}" for name, n in zip(STANDINGS, self._standings, strict=True) if n
+        ]
+        trouble = f" · {len(self._problems)} problems" if self._problems else ""
+        return f"{sent} sent, {received} answered · objectives: {', '.join(standings) or 'none'}{trouble}"
 
     def _status_line(self) -> str:
         plan, fleet = self._plan, self._fleet
