@@ -30,8 +30,7 @@ class Clock:
                 break
         return found
 
-    @staticmethod
-    def asleep() -> int:
+    def asleep(self) -> int:
         """How long the host has been suspended since it booted."""
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 

@@ -166,7 +166,7 @@ class IcmpProber:
             )
         if moved:
             # Building a layout takes long enough at 50,000 targets to be late for a tick: beside, then.
-            threading.Thread(target=self._lay_out_again, daemon=True).start()
+            threading.Thread(target=self._lay_out_again, name="icmp-layout", daemon=True).start()
 
     # --- layout -------------------------------------------------------------------------------------
 

@@ -208,7 +208,7 @@ class Listener:
         if stepped.any():
             shift = (wall - mono) - (flights.wall_ns[place] - flights.mono_ns[place])
             rtt = np.where(stepped, np.clip(rtt - shift, 0, elapsed), rtt)
-            flags[stepped] |= SampleFlag.CLOCK_STEP
+            flags[stepped] |= np.uint8(SampleFlag.CLOCK_STEP)
         return rtt, flags
 
     def lose(self, place: IntArray) -> None:

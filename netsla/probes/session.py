@@ -64,7 +64,7 @@ class Sessions:
 
     def forget(self, rows: npt.NDArray[np.int64]) -> None:
         """These rows are somebody else's now."""
-        self.streak[rows], self._wait[rows], self._next[rows] = 0, _FIRST_WAIT_NS, 0
+        self.streak[rows], self._wait[rows], self._next[rows], self._heard[rows] = 0, _FIRST_WAIT_NS, 0, 0
 
     def heard(self, rows: RowArray, mono_ns: int) -> None:
         """These answered: nothing to suspect."""
