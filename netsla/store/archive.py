@@ -13,9 +13,8 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +32,7 @@ from netsla.store.sealing import cut_rows, digest_hour, owners
 from netsla.store.tables import HOUR, read_lanes, read_layout
 
 LINK = 32  # bytes of a link
+_UNSEALED = 2**62  # later than any block
 _BLOCK = "id, hour, seconds, lanes, figures, spectrum, links"
 
 
@@ -72,6 +72,7 @@ class Link:
     block: int
     hour: int
     seconds: int
+    lanes: tuple[Lane, ...]  # of this agreement, whose figures it seals
     previous: bytes
     figures: bytes  # digest, see chain.figures_digest
     stored: bytes  # digest, see chain.stored_digest
@@ -122,8 +123,11 @@ def links_of(block: StoredBlock, previous: dict[str, bytes]) -> dict[str, Link]:
     """The links of a block by agreement, digests made from what lies there; raises BrokenError."""
     figures = digest_hour(block.hour, block.seconds, block.lanes, block.hours())
     stored = chain.stored_digest(block.lane_ids, block.figures, block.spectrum)
+    lanes = {name: block.lanes[first:last] for name, first, last in owners(block.lanes)}
     return {
-        name: Link(block.id, block.hour, block.seconds, previous[name], digest, stored, block.link_of(name))
+        name: Link(
+            block.id, block.hour, block.seconds, lanes[name], previous[name], digest, stored, block.link_of(name)
+        )
         for name, digest in figures.items()
     }
 
@@ -150,14 +154,16 @@ class Look:
     def intervals(self, agreement: str, start_ns: int, end_ns: int) -> list[Series]:
         """Every interval that begins in [start, end), by lane in order of name."""
         first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
-        parts: dict[Lane, list[Series]] = defaultdict(list)
-        blocks = self.blocks(first // HOUR, -(-last // HOUR), agreement)
-        for (lanes, seconds), alike in groupby(blocks, lambda block: (block.lanes, block.seconds)):
-            for series in _series(lanes, seconds, list(alike), agreement):
-                parts[series.lane].append(series)
+        parts: dict[Lane, list[_Part]] = defaultdict(list)
+        alike: dict[tuple[tuple[Lane, ...], int], list[StoredBlock]] = defaultdict(list)
+        for block in self.blocks(first // HOUR, -(-last // HOUR), agreement):
+            alike[block.lanes, block.seconds].append(block)
+        for (lanes, seconds), blocks in alike.items():
+            for part in _sealed_parts(lanes, seconds, blocks, agreement):
+                parts[part.series.lane].append(part)
         for cell, layout in self.cells(first, last):
-            for series in _loose(cell, layout, agreement):
-                parts[series.lane].append(series)
+            for part in _loose_parts(cell, layout, agreement):
+                parts[part.series.lane].append(part)
         joined = (_join(parts[lane], first, last) for lane in sorted(parts))
         return [series for series in joined if len(series.start)]
 
@@ -294,52 +300,60 @@ class Archive:
 # --- series -------------------------------------------------------------------------------------------
 
 
-def _series(lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], agreement: str) -> Iterator[Series]:
+class _Part(NamedTuple):
+    """Some intervals of a lane, and the block that tells each of them."""
+
+    series: Series
+    block: IntArray
+
+
+def _sealed_parts(lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], agreement: str) -> Iterator[_Part]:
     """Blocks with the same lanes, joined lane by lane."""
     bounds = [(first, last) for name, first, last in owners(lanes) if name == agreement]
     if not bounds:
         return
-    lanes = lanes[slice(*bounds[0])]
     hours = [cut_rows(block.hours(), *bounds[0]) for block in blocks]
     slots = HOUR // seconds
     start = np.concatenate([block.hour * HOUR + np.arange(slots) * seconds for block in blocks])
-    depth = max(len(hour.matrix) for hour in hours)
-    matrix = np.concatenate([np.pad(h.matrix, ((0, depth - len(h.matrix)), (0, 0), (0, 0))) for h in hours], axis=2)
+    number = np.repeat([block.id for block in blocks], slots)
+    matrix = np.concatenate([hour.matrix for hour in hours], axis=2)
     names = ("present", "rtt_min_us", "rtt_max_us", "standing", "reason")
     present, low, high, standing, reason = (np.concatenate([getattr(h, name) for h in hours], axis=1) for name in names)
-    for row, lane in enumerate(lanes):
+    for row, lane in enumerate(lanes[slice(*bounds[0])]):
         here = present[row]
         columns = matrix[: Column.LE + len(lane.thresholds_us), row][:, here]
-        yield Series(
+        series = Series(
             lane, start[here], np.full(int(here.sum()), seconds), columns, low[row][here], high[row][here],
             standing[row][here].astype(np.int8), reason[row][here].astype(np.uint8),
         )  # fmt: skip
+        yield _Part(series, number[here])
 
 
-def _loose(cell: Cell, layout: Layout, agreement: str) -> Iterator[Series]:
+def _loose_parts(cell: Cell, layout: Layout, agreement: str) -> Iterator[_Part]:
     for lane, row in layout.rows.items():
         if lane.agreement == agreement and row < cell.matrix.shape[1]:
             here = slice(row, row + 1)
-            yield Series(
+            series = Series(
                 lane, np.array([cell.k * cell.seconds]), np.array([cell.seconds]),
                 cell.matrix[: Column.LE + len(lane.thresholds_us), here], cell.rtt_min_us[here], cell.rtt_max_us[here],
                 cell.standing[here], cell.reason[here],
             )  # fmt: skip
+            yield _Part(series, np.array([_UNSEALED]))
 
 
-def _join(parts: list[Series], first: int, last: int) -> Series:
+def _join(parts: list[_Part], first: int, last: int) -> Series:
     """One lane's parts in order of start; of two records of one interval the later one counts."""
-    start = np.concatenate([part.start for part in parts])
-    order = np.argsort(start, kind="stable")
+    start = np.concatenate([part.series.start for part in parts])
+    order = np.lexsort((np.concatenate([part.block for part in parts]), start))
     ordered = start[order]
     keep = np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)] & (ordered >= first) & (ordered < last)
     chosen = order[keep]
     columns = ("seconds", "rtt_min_us", "rtt_max_us", "standing", "reason")
     seconds, low, high, standing, reason = (
-        np.concatenate([getattr(part, name) for part in parts])[chosen] for name in columns
+        np.concatenate([getattr(part.series, name) for part in parts])[chosen] for name in columns
     )
-    matrix = np.concatenate([part.matrix for part in parts], axis=1)[:, chosen]
-    return Series(parts[0].lane, start[chosen], seconds, matrix, low, high, standing, reason)
+    matrix = np.concatenate([part.series.matrix for part in parts], axis=1)[:, chosen]
+    return Series(parts[0].series.lane, start[chosen], seconds, matrix, low, high, standing, reason)
 
 
 def _add_spectrum(out: dict[Lane, IntArray], lanes: dict[int, Lane], spectrum: Spectrum, slots: int) -> None:

@@ -33,6 +33,7 @@ _TOGETHER = 64  # pieces of work in one transaction: one fsync for all of them
 _BUSY_MS = 2000  # another process (a report that reads) may hold the file so long
 _WAL_BYTES = 16 * 2**20  # the log file is cut back to this after a checkpoint
 _CHECK_BYTES = 64 * 2**20  # read through in about 0.1 s
+_CHECK_STEPS = 10_000  # of SQLite's machine, between two looks whether to stop
 _SMALL = 256  # bytes that a piece of work takes at least
 
 Work = Callable[[sqlite3.Connection], Any]
@@ -83,7 +84,8 @@ class Database:
         self._log_inode: tuple[int, int] | None = None
         self._suspect = threading.Event()
         self._checked = threading.Event()
-        self._checker: sqlite3.Connection | None = None
+        self._checker: threading.Thread | None = None
+        self._stop_check = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"write-{path.stem}", daemon=True)
 
     # --- for everybody ------------------------------------------------------------------------------
@@ -404,8 +406,10 @@ class Database:
         return went
 
     def _shut(self) -> None:
-        if self._checker is not None:
-            self._checker.interrupt()
+        if self._checker is not None:  # the last connection to close writes the log back into the file
+            self._stop_check.set()
+            self._checker.join()
+            self._checker = None
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
@@ -414,17 +418,19 @@ class Database:
     def _begin_check(self) -> None:
         """Read the whole file through, beside the writing: it may take minutes when it is large."""
         self._checked.clear()
-        threading.Thread(target=self._check, name=f"check-{self.path.stem}", daemon=True).start()
+        self._stop_check.clear()
+        self._checker = threading.Thread(target=self._check, name=f"check-{self.path.stem}", daemon=True)
+        self._checker.start()
 
     def _check(self) -> None:
         try:
             with self.reader() as connection:
-                self._checker = connection
+                connection.set_progress_handler(self._stop_check.is_set, _CHECK_STEPS)
                 sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
         except sqlite3.Error as error:
-            sound = not faults.is_corrupt(error)
-        finally:
-            self._checker = None
+            if not faults.is_corrupt(error):
+                return  # stopped, or the disk is away: the next opening checks again
+            sound = False
         if sound:
             self._checked.set()
         else:

@@ -17,11 +17,11 @@ from netsla.model import ByteArray, IntArray
 from netsla.sla.histogram import BUCKETS
 from netsla.sla.interval import NO_REASON, Cell
 from netsla.sla.tally import Column, Spectrum
-from netsla.store.archive import Look
+from netsla.store.archive import Look, StoredBlock
 from netsla.store.block import Hour
-from netsla.store.layout import Layout, spread, spread_spectrum, union
+from netsla.store.layout import Layout, relocate, spread, spread_spectrum, union
 from netsla.store.press import BrokenError, unpack_counts
-from netsla.store.sealing import ABSENT, Total, sum_hour
+from netsla.store.sealing import ABSENT, AT_ONCE, Total, join_totals, sum_hour
 from netsla.store.tables import DAY, HOUR
 
 
@@ -51,29 +51,42 @@ class Standings:
 # --- sealed hours -------------------------------------------------------------------------------------
 
 
-def sealed_hour(look: Look, hour: int) -> Iterator[tuple[int, Layout, Hour, Spectrum]]:
-    """An hour of all agreements side by side, per grid: (seconds, layout, figures, histogram)."""
+def sealed_parts(look: Look, hour: int) -> Iterator[tuple[int, Layout, Hour, Spectrum]]:
+    """An hour of all agreements, some lanes at a time, in order of name: (seconds, layout, figures, histogram)."""
     stored = list(look.blocks(hour, hour + 1))
     for seconds in sorted({block.seconds for block in stored}):
-        blocks = [block for block in stored if block.seconds == seconds]
-        layout = union([Layout(block.lanes) for block in blocks])
-        slots = HOUR // seconds
-        whole = _blank(layout, slots)
-        histogram = Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32))
-        spectra: list[Spectrum] = []
-        taken = np.zeros(whole.present.shape, bool)
-        for block in blocks:
-            figures = block.hours()
-            rows = np.array([layout.rows[lane] for lane in block.lanes])
-            spectra = _without(spectra, taken, rows, figures.present)
-            _place(whole, rows, figures)
-            taken[rows] |= figures.present
-            spectra.append(_moved(block.histogram(figures), rows, slots))
-        if spectra:
-            keys = np.concatenate([part.keys for part in spectra])
-            order = np.argsort(keys, kind="stable")
-            histogram = Spectrum(keys[order], np.concatenate([part.counts for part in spectra])[order])
-        yield seconds, layout, whole, histogram
+        for blocks in _alike([block for block in stored if block.seconds == seconds]):
+            yield seconds, *_side_by_side(blocks, HOUR // seconds)
+
+
+def _alike(blocks: list[StoredBlock]) -> Iterator[list[StoredBlock]]:
+    """Groups of blocks that share no lane with another group, each in order of writing."""
+    group: list[StoredBlock] = []
+    size = 0
+    for block in sorted(blocks, key=lambda block: block.lanes[0]):
+        if size + len(block.lanes) > AT_ONCE and group and block.lanes[0] > max(one.lanes[-1] for one in group):
+            yield sorted(group, key=lambda block: block.id)
+            group, size = [], 0
+        group.append(block)
+        size += len(block.lanes)
+    if group:
+        yield sorted(group, key=lambda block: block.id)
+
+
+def _side_by_side(blocks: list[StoredBlock], slots: int) -> tuple[Layout, Hour, Spectrum]:
+    layout = union([Layout(block.lanes) for block in blocks])
+    whole = _blank(layout, slots)
+    spectra: list[Spectrum] = []
+    for block in blocks:
+        figures = block.hours()
+        rows = np.array([layout.rows[lane] for lane in block.lanes])
+        spectra = _without(spectra, whole.present, rows, figures.present)
+        _place(whole, rows, figures)
+        spectra.append(_moved(block.histogram(figures), rows, slots))
+    keys = np.concatenate([part.keys for part in spectra])
+    counts = np.concatenate([part.counts for part in spectra])
+    order = np.argsort(keys, kind="stable")
+    return layout, whole, Spectrum(keys[order], counts[order])
 
 
 def _blank(layout: Layout, slots: int) -> Hour:
@@ -115,14 +128,19 @@ def _moved(spectrum: Spectrum, rows: IntArray, slots: int) -> Spectrum:
 
 
 def cells_of_hour(look: Look, hour: int) -> Iterator[tuple[Cell, Layout]]:
-    """Every cell of an hour, sealed or not, in order of start; the later record of an interval counts."""
+    """Every cell of an hour, sealed or not: parts of cells, each of other lanes. The later record counts."""
     loose = {cell.k * cell.seconds: (cell, layout) for cell, layout in look.cells(hour * HOUR, (hour + 1) * HOUR)}
-    sealed: dict[int, tuple[Cell, Layout]] = {}
-    for seconds, layout, figures, spectrum in sealed_hour(look, hour):
+    for seconds, layout, figures, spectrum in sealed_parts(look, hour):
         for cell in _cut_cells(hour, seconds, figures, spectrum):
-            sealed[cell.k * cell.seconds] = (cell, layout)
-    for start in sorted(sealed.keys() | loose.keys()):
-        yield loose.get(start) or sealed[start]
+            again = loose.get(cell.k * cell.seconds)
+            yield _less(cell, layout, again[1]) if again else (cell, layout)
+    yield from loose.values()
+
+
+def _less(cell: Cell, layout: Layout, other: Layout) -> tuple[Cell, Layout]:
+    """Only the lanes that `other` does not know."""
+    rest = Layout(tuple(lane for lane in layout.lanes if lane and lane not in other.rows))
+    return relocate(cell.k, cell.seconds, [(cell, layout)], rest), rest
 
 
 def _cut_cells(hour: int, seconds: int, figures: Hour, spectrum: Spectrum) -> Iterator[Cell]:
@@ -170,9 +188,19 @@ def _read_standings(body: bytes, seconds: int, layout: Layout) -> ByteArray:
 def hour_totals(look: Look, hour: int) -> list[Total]:
     """The totals of a sealed hour: as kept, else made from its blocks."""
     kept = read_totals(look, hour * HOUR, HOUR)
-    return kept or [
-        sum_hour(hour, seconds, own, whole, histogram) for seconds, own, whole, histogram in sealed_hour(look, hour)
-    ]
+    if kept:
+        return kept
+    by_grid: dict[int, list[Total]] = {}
+    for seconds, layout, figures, spectrum in sealed_parts(look, hour):
+        by_grid.setdefault(seconds, []).append(sum_hour(hour, seconds, layout, figures, spectrum))
+    return [join_totals(parts) for parts in by_grid.values()]
+
+
+def hour_layouts(look: Look, hour: int) -> list[Layout]:
+    """Whose figures `hour_totals` has."""
+    query = "SELECT layout FROM total WHERE start = ? AND span = ?"
+    kept = [look.layout(row[0]) for row in look.connection.execute(query, (hour * HOUR, HOUR)).fetchall()]
+    return kept or [Layout(block.lanes) for block in look.blocks(hour, hour + 1)]
 
 
 def pieces(look: Look, layout: Layout, start: int, end: int, cuts: Sequence[int] = ()) -> Iterator[Piece]:

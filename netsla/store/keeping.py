@@ -18,7 +18,7 @@ from netsla.model import SECOND
 from netsla.sla.interval import Cell
 from netsla.store import chain
 from netsla.store.archive import LINK, Look
-from netsla.store.fleetview import hour_totals
+from netsla.store.fleetview import hour_layouts, hour_totals
 from netsla.store.journal import RETIRED, SEALED, write_note
 from netsla.store.layout import Layout, union
 from netsla.store.sealing import Block, Total, seal_hour, sum_day
@@ -132,8 +132,9 @@ def days_to_sum(connection: sqlite3.Connection, before: int) -> list[int]:
 
 def total_of_day(look: Look, day: int) -> Total:
     """The hours of a day as one."""
-    hours = [total for hour in range(day * 24, day * 24 + 24) for total in hour_totals(look, hour)]
-    return sum_day(day, union([hour.layout for hour in hours]), hours)
+    hours = range(day * 24, day * 24 + 24)
+    layout = union([layout for hour in hours for layout in hour_layouts(look, hour)])
+    return sum_day(day, layout, (total for hour in hours for total in hour_totals(look, hour)))
 
 
 # --- letting go ---------------------------------------------------------------------------------------

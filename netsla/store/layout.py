@@ -8,7 +8,8 @@ our own references (`reference/name`) belong to no agreement (""). Row numbers m
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -127,17 +128,32 @@ def spread_spectrum(old: Layout, new: Layout, spectrum: Spectrum) -> Spectrum:
     return Spectrum(keys[order], spectrum.counts[mine][order])
 
 
-def relocate(cell: Cell, old: Layout, new: Layout) -> Cell:
-    """The same cell by the rows of `new`; lanes that it did not know are unknown and empty."""
-    if old is new and cell.matrix.shape[1] == len(new.lanes):
-        return cell
+def blank(k: int, seconds: int, layout: Layout) -> Cell:
+    """A cell in which nothing was measured."""
+    rows = len(layout.lanes)
     return Cell(
-        cell.k,
-        cell.seconds,
-        spread(old, new, cell.matrix),
-        spread_spectrum(old, new, cell.spectrum),
-        spread_row(old, new, cell.rtt_min_us, -1),
-        spread_row(old, new, cell.rtt_max_us, -1),
-        spread_row(old, new, cell.standing.astype(np.int64), -1).astype(np.int8),
-        spread_row(old, new, cell.reason.astype(np.int64), NO_REASON).astype(np.uint8),
+        k,
+        seconds,
+        np.zeros((Column.LE + layout.depth, rows), np.int64),
+        Spectrum.merge([]),
+        np.full(rows, -1, np.int64),
+        np.full(rows, -1, np.int64),
+        np.full(rows, -1, np.int8),
+        np.full(rows, NO_REASON, np.uint8),
     )
+
+
+def relocate(k: int, seconds: int, parts: Iterable[tuple[Cell, Layout]], new: Layout) -> Cell:
+    """Parts of one cell, each of other lanes, as one by the rows of `new`; what no part knows is blank."""
+    out = blank(k, seconds, new)
+    spectra = []
+    for cell, old in parts:
+        target = old.onto(new)[: cell.matrix.shape[1]]
+        known = target >= 0
+        here = target[known]
+        depth = min(len(cell.matrix), len(out.matrix))
+        out.matrix[:depth, here] = cell.matrix[:depth, known]
+        for name in ("rtt_min_us", "rtt_max_us", "standing", "reason"):
+            getattr(out, name)[here] = getattr(cell, name)[known]
+        spectra.append(spread_spectrum(old, new, cell.spectrum))
+    return replace(out, spectrum=spectra[0] if len(spectra) == 1 else Spectrum.merge(spectra))

@@ -12,10 +12,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import numpy as np
-
-from netsla.sla.interval import NO_REASON, Cell
-from netsla.sla.tally import Column, Spectrum
+from netsla.sla.interval import Cell
 from netsla.store import fleetview
 from netsla.store.layout import Layout, relocate
 from netsla.store.ledger import Ledger
@@ -27,7 +24,7 @@ log = logging.getLogger(__name__)
 _HOURS = 8  # kept: the one in use and the next, for four windows
 _AHEAD_S = 1200  # the next hour is fetched when so much is left of this one
 
-_Hour = dict[int, tuple[int, bytes, Layout]]  # by start: seconds, pressed cell, its layout
+_Hour = dict[int, list[tuple[int, bytes, Layout]]]  # by start: parts of a cell: seconds, pressed, its layout
 
 
 class Recall:
@@ -45,7 +42,7 @@ class Recall:
         start = k * seconds
         waiting = self._ledger.waiting_cell(start)
         if waiting:
-            return relocate(*waiting, self.layout)
+            return relocate(k, seconds, [waiting], self.layout)
         if start in self._ledger.lost_starts:
             return None
         try:
@@ -58,10 +55,10 @@ class Recall:
             return None
         if start % HOUR >= HOUR - _AHEAD_S:
             self._hour(start // HOUR + 1)
-        if start not in hour:
-            return self._empty(k, seconds)
-        grid, body, layout = hour[start]
-        return relocate(unpack_cell(start // grid, grid, body), layout, self.layout)
+        parts = hour.get(start, [])
+        grid = parts[0][0] if parts else seconds
+        cells = [(unpack_cell(start // grid, grid, body), layout) for _, body, layout in parts]
+        return relocate(start // grid, grid, cells, self.layout)
 
     def prefetch(self, start_ns: int) -> None:
         """Begin to read the hour that holds this instant."""
@@ -88,20 +85,11 @@ class Recall:
         found: _Hour = {}
         with self._ledger.archive.open() as look:
             for cell, layout in fleetview.cells_of_hour(look, hour):
-                found[cell.k * cell.seconds] = (cell.seconds, pack_cell(cell), layout)
+                found.setdefault(cell.k * cell.seconds, []).append((cell.seconds, pack_cell(cell), layout))
         return found
 
     def _read_loose(self, start: int) -> _Hour:
         """It was written after its hour was fetched."""
         with self._ledger.archive.open() as look:
-            found = look.cells(start, start + 1)
-            return {cell.k * cell.seconds: (cell.seconds, pack_cell(cell), layout) for cell, layout in found}
-
-    def _empty(self, k: int, seconds: int) -> Cell:
-        rows = len(self.layout.lanes)
-        nothing = np.full(rows, -1, np.int64)
-        return Cell(
-            k, seconds, np.zeros((Column.LE + self.layout.depth, rows), np.int64),
-            Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32)), nothing, nothing, nothing.astype(np.int8),
-            np.full(rows, NO_REASON, np.uint8),
-        )  # fmt: skip
+            found = [(cell.seconds, pack_cell(cell), layout) for cell, layout in look.cells(start, start + 1)]
+        return {start: found} if found else {}

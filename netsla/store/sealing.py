@@ -23,7 +23,8 @@ from netsla.store.layout import Lane, Layout, spread, spread_row, spread_spectru
 from netsla.store.press import pack_counts
 from netsla.store.tables import HOUR
 
-_AT_ONCE = 2000  # lanes in memory as plain arrays: 60 slots of them are about 20 MB
+AT_ONCE = 1000  # lanes in memory as plain arrays: 60 slots of them, with histogram, take about 30 MB
+_MOST = 500  # lanes of a block, so that one can be read without the rest of a large agreement
 _WORTH = 16  # lanes: 11 kB; smaller blocks lose to headers and to the pages of the file, larger ones read slower
 ABSENT = 3  # a standing code: no such interval; else standing + 1
 
@@ -80,18 +81,19 @@ def seal_hour(
             blocks += list(_block(hour, seconds, tuple(lanes[begin + first : begin + last]), part, histogram))
             pause()
         parts.append(sum_hour(hour, seconds, share, figures, spectrum))
-    return blocks, join_totals(layout, parts)
+    return blocks, join_totals(parts)
 
 
 def _shares(lanes: list[Lane]) -> Iterator[tuple[int, int]]:
-    """Cut between agreements where that is near, inside one only if it is larger than a share."""
-    begin = 0
-    while begin < len(lanes):
-        end = min(begin + _AT_ONCE, len(lanes))
-        while end < len(lanes) and lanes[end].agreement == lanes[end - 1].agreement:
-            end += 1
+    """Some whole blocks at a time."""
+    begin = end = 0
+    for first, last in _blocks(lanes):
+        if last - begin > AT_ONCE:
+            yield begin, end
+            begin = first
+        end = last
+    if end > begin:
         yield begin, end
-        begin = end
 
 
 def owners(lanes: Sequence[Lane]) -> Iterator[tuple[str, int, int]]:
@@ -104,10 +106,13 @@ def owners(lanes: Sequence[Lane]) -> Iterator[tuple[str, int, int]]:
 
 
 def _blocks(lanes: Sequence[Lane]) -> Iterator[tuple[int, int]]:
-    """Whole agreements, as many together as make a block worth its overhead."""
+    """Whole agreements, as many together as make a block worth its overhead; a large one in parts."""
     begin = 0
     for _, _, end in owners(lanes):
-        if end - begin >= _WORTH or end == len(lanes):
+        while end - begin > _MOST:
+            yield begin, begin + _MOST
+            begin += _MOST
+        if end - begin >= _WORTH or (end == len(lanes) and end > begin):
             yield begin, end
             begin = end
 
@@ -210,8 +215,9 @@ def add_up(keys: IntArray, counts: np.ndarray[tuple[int], np.dtype[np.uint32]]) 
     return Spectrum(keys[first], sums.astype(np.uint32))
 
 
-def join_totals(layout: Layout, parts: list[Total]) -> Total:
-    """Shares of one hour side by side, in order of row."""
+def join_totals(parts: list[Total]) -> Total:
+    """Shares of one hour side by side."""
+    layout = Layout(tuple(lane for part in parts for lane in part.layout.lanes))
     depth = max(len(part.matrix) for part in parts)
     matrix = np.concatenate([np.pad(p.matrix, ((0, depth - len(p.matrix)), (0, 0))) for p in parts], axis=1)
     rows = np.cumsum([0, *(part.matrix.shape[1] for part in parts)])
@@ -224,12 +230,9 @@ def join_totals(layout: Layout, parts: list[Total]) -> Total:
 def sum_day(day: int, layout: Layout, hours: Iterable[Total]) -> Total:
     """The hours of one day (`day` counts from the epoch) as one; no standings."""
     matrix = np.zeros((Column.LE + layout.depth, len(layout.lanes)), np.int64)
-    spectra = []
+    spectrum = Spectrum.merge([])
     for hour in hours:
-        part = spread(hour.layout, layout, hour.matrix)
-        matrix += part[: len(matrix)]
-        spectra.append(spread_spectrum(hour.layout, layout, hour.spectrum))
-    keys = np.concatenate([np.empty(0, np.int64), *(part.keys for part in spectra)])
-    counts = np.concatenate([np.empty(0, np.uint32), *(part.counts for part in spectra)])
-    empty = np.empty((0, 0), np.uint8)
-    return Total(day * 24 * HOUR, 24 * HOUR, 0, layout, matrix, add_up(keys, counts), empty)
+        matrix += spread(hour.layout, layout, hour.matrix)[: len(matrix)]
+        part = spread_spectrum(hour.layout, layout, hour.spectrum)
+        spectrum = add_up(np.concatenate([spectrum.keys, part.keys]), np.concatenate([spectrum.counts, part.counts]))
+    return Total(day * 24 * HOUR, 24 * HOUR, 0, layout, matrix, spectrum, np.empty((0, 0), np.uint8))

@@ -136,7 +136,7 @@ def test_a_broken_file_is_set_aside_and_its_rows_kept(opened: Open, tmp_path: Pa
     if harm == "empty":  # SQLite's own word: an empty file is an empty database
         assert happened == []
         return
-    (aside,) = [p for p in tmp_path.glob("x.db.corrupt-*") if p.suffix not in ("-wal", "-shm")]
+    (aside,) = [p for p in tmp_path.glob("x.db.corrupt-*") if not p.name.endswith(("-wal", "-shm"))]
     assert aside.read_bytes() == broken
     until(lambda: bool(happened))
     assert [one.kind for one in happened] == ["corrupt"]
@@ -171,7 +171,7 @@ def test_a_file_replaced_while_running_is_set_aside(opened: Open, tmp_path: Path
     other.write_bytes(b"somebody's backup")
     other.replace(path)
     assert add(database).result(10) == 2
-    (aside,) = [p for p in tmp_path.glob("x.db.replaced-*") if p.suffix != ".shm" and "-shm" not in p.name]
+    (aside,) = [p for p in tmp_path.glob("x.db.replaced-*") if not p.name.endswith(("-wal", "-shm"))]
     assert aside.read_bytes() == b"somebody's backup"
 
 

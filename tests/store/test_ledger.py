@@ -60,7 +60,8 @@ def test_whole_cells_come_back_from_sealed_hours(ledger: Ledger) -> None:
     ledger.flush()
     seal(ledger)
     with ledger.archive.open() as look:
-        back = [relocate(one, own, fleet) for one, own in fleetview.cells_of_hour(look, START_S // 3600)]
+        found = list(fleetview.cells_of_hour(look, START_S // 3600))
+    back = [relocate(one.k, one.seconds, [(one, own)], fleet) for one, own in found]
     assert len(back) == 60
     assert all(same(one, other) for one, other in zip(given, back, strict=True))
 
