@@ -1,0 +1,268 @@
+"""Objectives on packets over a period: delivery, latency and jitter, exactly from the recorded counters (R7, R8).
+
+Rules: counted is what was sent in scheduled, not excluded time, in intervals that can be vouched for; with scope
+`available` the endpoint's down time is left out. What should have been sent and was not counted is *missing*, and
+lowers coverage: unmeasured probes, suspect intervals, and time without any record. An objective over a
+rolling window is judged at the end of every interval of the period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from netsla.model import SECOND, Endpoint, IntArray, Measurement, Metric, Objective, Standing
+from netsla.sla.fleet import feeds, threshold_us
+from netsla.sla.histogram import quantiles
+from netsla.sla.interval import NO_REASON
+from netsla.sla.recorded import ABSENT, Recorded, add_up, place
+from netsla.sla.standing import EXCLUDED, BoolArray
+from netsla.sla.statistic import mean_of_intervals, wilson
+from netsla.sla.timeline import Timeline
+from netsla.sla.uptime import DOWN
+
+_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What became of an objective: ratios, or seconds. None where a value does not exist.
+
+    `met_share` and `worst` (the value) only for rolling windows: the share of judged instants that were met.
+    """
+
+    standing: Standing
+    value: Fraction | float | None = None
+    low: float | Fraction | None = None
+    high: float | Fraction | None = None
+    coverage: Fraction | None = None
+    conclusive: bool = False
+    met_share: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """Per interval of the grid, over all probes that feed the objective: a numerator, its total, and missing."""
+
+    hits: IntArray
+    total: IntArray
+    sent: IntArray
+    missing: IntArray
+
+
+def feeding(objective: Objective, endpoint: Endpoint, parts: Sequence[Recorded]) -> list[Recorded]:
+    """The records that an objective reads; records of probes that the agreement does not name feed nothing."""
+    names = {spec.name for spec in endpoint.probes if feeds(objective, spec)}
+    return [part for part in parts if part.probe in names]
+
+
+def judge(
+    objective: Objective, endpoint: Endpoint, line: Timeline, parts: Sequence[Recorded], measurement: Measurement,
+    histogram: IntArray | None = None,
+) -> Figure:  # fmt: skip
+    """One objective over the period; `histogram` (BUCKETS counts over the period) gives percentiles a value."""
+    mine = feeding(objective, endpoint, parts)
+    columns = _columns(objective, endpoint, line, mine, measurement)
+    if objective.window.calendar:
+        if objective.statistic in ("min", "max"):
+            return _extreme(objective, line, mine, columns, measurement)
+        return _whole(objective, line, mine, columns, measurement, histogram)
+    return _rolling(objective, line, columns, measurement)
+
+
+# --- gathering ----------------------------------------------------------------------------------------
+
+
+def _wanted(objective: Objective, line: Timeline) -> BoolArray:
+    """Intervals whose packets count."""
+    wanted: BoolArray = (line.scheduled_ns > 0) & (line.code != EXCLUDED)
+    return wanted & (line.code != DOWN) if objective.scope == "available" else wanted
+
+
+def _columns(
+    objective: Objective, endpoint: Endpoint, line: Timeline, parts: list[Recorded], measurement: Measurement
+) -> _Columns:
+    count = len(line.code)
+    wanted = _wanted(objective, line)
+    sums = np.zeros((4, count), np.int64)
+    interval_ns = {spec.name: spec.interval_ns for spec in endpoint.probes}
+    for part in parts:
+        at = place(part, line.step_s, line.first_k)
+        hits, total = _numbers(objective, part, measurement)
+        sound = part.reason == NO_REASON
+        known = sound & (total != ABSENT)
+        for row, values in enumerate((
+            np.where(known, hits, 0),
+            np.where(known, total, 0),
+            np.where(sound, part.sent, 0),
+            part.unmeasured + np.where(sound, 0, part.sent),
+        )):  # fmt: skip
+            sums[row] += add_up(at, values, count)
+        silent_ns = line.scheduled_ns - add_up(at, part.seconds, count) * SECOND
+        sums[3] += np.maximum(silent_ns, 0) // interval_ns[part.probe]
+    if not parts:
+        shortest = min((spec.interval_ns for spec in endpoint.probes if feeds(objective, spec)), default=SECOND)
+        sums[3] = line.scheduled_ns // shortest
+    sums[:, ~wanted] = 0
+    return _Columns(*sums)
+
+
+def _numbers(objective: Objective, part: Recorded, measurement: Measurement) -> tuple[IntArray, IntArray]:
+    """Numerator and total of each record; a total of ABSENT where the record does not tell."""
+    if objective.metric is Metric.PACKET_DELIVERY:
+        return part.received, part.sent
+    if objective.metric is Metric.JITTER:
+        return part.jitter_sum_us, np.where(part.jitter_sum_us == ABSENT, ABSENT, part.jitter_pairs)
+    if objective.percent is None:
+        return part.rtt_sum_us, np.where(part.rtt_sum_us == ABSENT, ABSENT, part.received)
+    hits = part.within.get(threshold_us(objective) or 0)
+    if hits is None:
+        return part.received, np.full(len(part), ABSENT, np.int64)
+    total = part.sent if measurement.percentile_lost == "infinite" else part.received
+    return hits, np.where(hits == ABSENT, ABSENT, total)
+
+
+# --- over the period ----------------------------------------------------------------------------------
+
+
+def _whole(
+    objective: Objective, line: Timeline, parts: list[Recorded], columns: _Columns, measurement: Measurement,
+    histogram: IntArray | None,
+) -> Figure:  # fmt: skip
+    hits, total = int(columns.hits.sum()), int(columns.total.sum())
+    missing, coverage = _missing(columns)
+    if not total:
+        return Figure(Standing.NO_DATA, coverage=coverage)
+    goal = objective.target.value
+    if objective.metric is Metric.PACKET_DELIVERY:
+        value = (
+            _delivery(objective, line, parts) if objective.aggregate == "mean_of_intervals" else Fraction(hits, total)
+        )
+        met = value is not None and value >= goal
+        return _share_figure(met, value, hits, total, missing, goal, coverage, measurement, bounds=True)
+    if objective.percent is not None:
+        met = hits >= objective.percent * total
+        seconds = _percentile(objective, histogram, met=met)
+        return _share_figure(met, seconds, hits, total, missing, objective.percent, coverage, measurement, bounds=False)
+    mean = Fraction(hits, total)  # us
+    standing = _covered(mean * 1000 <= goal, coverage, measurement, hopeless=False)
+    return Figure(standing, mean / _US, coverage=coverage, conclusive=missing == 0)
+
+
+def _missing(columns: _Columns) -> tuple[int, Fraction | None]:
+    sent, missing = int(columns.sent.sum()), int(columns.missing.sum())
+    return missing, Fraction(sent, sent + missing) if sent + missing else None
+
+
+def _covered(met: bool, coverage: Fraction | None, measurement: Measurement, *, hopeless: bool) -> Standing:
+    if coverage is not None and coverage < measurement.min_coverage and not hopeless:
+        return Standing.INSUFFICIENT
+    return Standing.MET if met else Standing.BREACHED
+
+
+def _share_figure(
+    met: bool, value: Fraction | float | None, hits: int, total: int, missing: int, goal: Fraction,
+    coverage: Fraction | None, measurement: Measurement, *, bounds: bool,
+) -> Figure:  # fmt: skip
+    """A verdict on hits/total, graded by Wilson's interval; its bounds are shown if they are of the value."""
+    low, high = (float(bound) for bound in wilson(hits, total))
+    hopeless = hits + missing < goal * (total + missing)
+    standing = _covered(met, coverage, measurement, hopeless=hopeless)
+    conclusive = low >= goal or high < goal
+    return Figure(standing, value, low if bounds else None, high if bounds else None, coverage, conclusive)
+
+
+def _delivery(objective: Objective, line: Timeline, parts: list[Recorded]) -> Fraction | None:
+    """The mean over the recorded intervals of all probes (SLA R7)."""
+    wanted = _wanted(objective, line)
+    received, sent = [], []
+    for part in parts:
+        at = place(part, line.step_s, line.first_k)
+        inside = (at >= 0) & (at < len(wanted)) & (part.reason == NO_REASON)
+        inside[inside] &= wanted[at[inside]]
+        received.append(part.received[inside])
+        sent.append(part.sent[inside])
+    return mean_of_intervals(np.concatenate(received), np.concatenate(sent))
+
+
+def _percentile(objective: Objective, histogram: IntArray | None, *, met: bool) -> float | None:
+    """For display, from the histogram; held on the verdict's side of the target."""
+    if histogram is None or objective.percent is None or not histogram.any():
+        return None
+    table = histogram.astype(np.uint32)[None, :]
+    value = float(quantiles(table, (objective.percent,), np.zeros(1, np.int64))[0, 0])
+    goal = float(objective.target.value / SECOND)
+    return min(value, goal) if met else max(value, float(np.nextafter(goal, np.inf)))
+
+
+def _extreme(
+    objective: Objective, line: Timeline, parts: list[Recorded], columns: _Columns, measurement: Measurement
+) -> Figure:
+    """Latency by its minimum or maximum."""
+    wanted, found = _wanted(objective, line), []
+    for part in parts:
+        at = place(part, line.step_s, line.first_k)
+        column = part.rtt_min_us if objective.statistic == "min" else part.rtt_max_us
+        inside = (at >= 0) & (at < len(wanted)) & (part.reason == NO_REASON) & (column != ABSENT)
+        inside[inside] &= wanted[at[inside]]
+        found += [int(pick) for pick in ([column[inside].min(), column[inside].max()] if inside.any() else [])]
+    missing, coverage = _missing(columns)
+    if not found:
+        return Figure(Standing.NO_DATA, coverage=coverage)
+    value = min(found) if objective.statistic == "min" else max(found)
+    met = value * 1000 <= objective.target.value
+    standing = _covered(met, coverage, measurement, hopeless=objective.statistic == "max" and not met)
+    return Figure(standing, Fraction(value, _US), coverage=coverage, conclusive=missing == 0)
+
+
+# --- rolling ------------------------------------------------------------------------------------------
+
+
+def _rolling(objective: Objective, line: Timeline, columns: _Columns, measurement: Measurement) -> Figure:
+    """Judged at the end of every scheduled interval, over the window that ends there."""
+    size = max(objective.window.seconds // line.step_s, 1)
+    hits, total, sent, missing = (
+        window_sums(c, size) for c in (columns.hits, columns.total, columns.sent, columns.missing)
+    )
+    judged = (line.scheduled_ns > 0) & (line.code != EXCLUDED)
+    least = measurement.min_coverage
+    covered = sent * least.denominator >= least.numerator * (sent + missing)
+    goal = objective.percent if objective.percent is not None else objective.target.value
+    if objective.metric is Metric.PACKET_DELIVERY or objective.percent is not None:
+        met = hits * goal.denominator >= goal.numerator * total
+        covered |= (hits + missing) * goal.denominator < goal.numerator * (total + missing)
+    else:
+        met = hits * 1000 * goal.denominator <= goal.numerator * total
+    use = judged & (total > 0) & covered
+    return _rolled(objective, met, use, hits, total, columns)
+
+
+def _rolled(
+    objective: Objective, met: BoolArray, use: BoolArray, hits: IntArray, total: IntArray, columns: _Columns
+) -> Figure:
+    missing, coverage = _missing(columns)
+    if not use.any():
+        empty = not int(columns.total.sum())
+        return Figure(Standing.NO_DATA if empty else Standing.INSUFFICIENT, coverage=coverage)
+    at = np.flatnonzero(use)
+    ratio = hits[at] / total[at]
+    worst = at[int(np.argmin(ratio) if objective.metric is Metric.PACKET_DELIVERY else np.argmax(ratio))]
+    value: Fraction | None = Fraction(int(hits[worst]), int(total[worst]))
+    if objective.percent is not None:
+        value = None
+    elif objective.metric is not Metric.PACKET_DELIVERY and value is not None:
+        value /= _US
+    standing = Standing.MET if met[use].all() else Standing.BREACHED
+    share = Fraction(int(met[use].sum()), int(use.sum()))
+    return Figure(standing, value, coverage=coverage, conclusive=missing == 0, met_share=share)
+
+
+def window_sums(values: IntArray, size: int) -> IntArray:
+    """Sums over the `size` intervals that end with each one; shorter at the very beginning."""
+    total = np.concatenate([[0], np.cumsum(values)])
+    end = np.arange(1, len(total))
+    sums: IntArray = total[end] - total[np.maximum(end - size, 0)]
+    return sums

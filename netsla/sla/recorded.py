@@ -1,0 +1,83 @@
+"""Closed intervals as a ledger or an evidence pack holds them, and their place on a contract's time grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netsla.errors import NetslaError
+from netsla.model import ByteArray, IntArray
+from netsla.sla.interval import NO_REASON
+
+ABSENT = -1  # in a latency column: not recorded
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """All recorded intervals of one probe, n of them, in order of start, each once.
+
+    `start_s` UTC and `seconds` in whole seconds; counts are of packets; latency columns in microseconds, ABSENT where
+    not recorded (min and max also without a reply). `reason` is a Reason where the interval cannot be vouched
+    for, else NO_REASON. `within` has one column per threshold in us: received with RTT <= it.
+    """
+
+    endpoint: str
+    probe: str
+    start_s: IntArray
+    seconds: IntArray
+    sent: IntArray
+    received: IntArray
+    unmeasured: IntArray
+    late: IntArray
+    duplicate: IntArray
+    rtt_sum_us: IntArray
+    rtt_min_us: IntArray
+    rtt_max_us: IntArray
+    jitter_sum_us: IntArray
+    jitter_pairs: IntArray
+    reason: ByteArray
+    within: dict[int, IntArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gridded:
+    """A probe's counts on a grid: per interval packets, recorded seconds, and why it is suspect."""
+
+    sent: IntArray
+    received: IntArray
+    seconds: IntArray
+    reason: ByteArray
+
+
+def place(part: Recorded, step_s: int, first_k: int) -> IntArray:
+    """The grid interval of each record, counted from `first_k`; raises NetslaError if records are longer than it."""
+    if len(part) and int(part.seconds.max()) > step_s:
+        problem = f"{part.endpoint}/{part.probe}: records of {int(part.seconds.max())} s"
+        raise NetslaError(
+            f"{problem} cannot feed uptime intervals of {step_s} s", "set uptime.interval to that, or longer"
+        )
+    return part.start_s // step_s - first_k
+
+
+def gridded(part: Recorded, step_s: int, first_k: int, count: int) -> Gridded:
+    """Counts by interval first_k … first_k + count - 1 of `step_s` seconds; records outside are left out."""
+    at = place(part, step_s, first_k)
+    sent, received, seconds = (add_up(at, column, count) for column in (part.sent, part.received, part.seconds))
+    reason = np.full(count, NO_REASON, np.uint8)
+    why = (part.reason != NO_REASON) & (at >= 0) & (at < count)
+    reason[at[why]] = part.reason[why]
+    return Gridded(sent, received, seconds, reason)
+
+
+def add_up(at: IntArray, values: IntArray, count: int) -> IntArray:
+    """Sums of `values` by place; exact while every sum is below 2^53."""
+    inside = (at >= 0) & (at < count)
+    if not inside.all():
+        at, values = at[inside], values[inside]
+    if len(at) == count and count and at[0] == 0 and at[-1] == count - 1 and bool((np.diff(at) == 1).all()):
+        return values
+    return np.bincount(at, values, count).astype(np.int64)

@@ -1,0 +1,315 @@
+"""A report: the settlement of one agreement for one period, a pure function of what is recorded (SLA R18).
+
+    report = settle_agreement(agreement, period, read, exclusions, until_ns=None, histogram=None, tell=None)
+
+`read(endpoint id)` gives its records (:class:`netsla.sla.recorded.Recorded`), in the period and as far around it
+as outages and rolling windows reach; it is called once per endpoint, so that a thousand of them need not be in
+memory together. `until_ns`: how far all that is known reaches; None when the period is over. The same arguments
+give the same report, to the bit, on either side of the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from netsla.model import SECOND, Agreement, Chronic, Endpoint, IntArray, Metric, Objective, Standing
+from netsla.sla.accounting import Account
+from netsla.sla.burn import WEEK_SECONDS, budget_spent, projected
+from netsla.sla.calendar import Period, month_spans
+from netsla.sla.credit import Line, amount, combined
+from netsla.sla.exclusion import Exclusion, Ruled, planned, rule
+from netsla.sla.fleet import deciding
+from netsla.sla.packets import Figure, feeding, judge
+from netsla.sla.promise import judge_time, repaired_in
+from netsla.sla.recorded import Recorded
+from netsla.sla.settlement import Case, chronic, lines, own_share
+from netsla.sla.spans import total_ns
+from netsla.sla.timeline import Balance, Timeline, timeline
+
+Read = Callable[[str], Sequence[Recorded]]
+Histogram = Callable[[str, tuple[str, ...]], IntArray | None]  # (endpoint, probes) -> BUCKETS counts over the period
+_FOR_EVER = 2**62
+_BEFORE_NS, _AFTER_NS = 93 * 86_400 * SECOND, 31 * 86_400 * SECOND  # planned work matters to context, too
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One objective of one endpoint. `credit` is what it alone earns, before combining and cap.
+
+    `other_scope` is the packet delivery of the other scope (SLA R7); `forecast_ns` the downtime projected for the
+    end of a running period, `budget_spent` the share of the error budget that is used (SLA R19).
+    """
+
+    endpoint: str
+    objective: Objective
+    figure: Figure
+    account: Account
+    unknown_ns: dict[str, int]
+    micro_outages: int
+    credit: Decimal | None
+    other_scope: Fraction | float | None = None
+    forecast_ns: Fraction | None = None
+    budget_spent: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An outage as the report lists it: `down_ns` is what of it is scheduled in the period, `whole_ns` all of it.
+
+    `repair_ns` is None for an excused outage, and in any period but the one in which it began (SLA R12).
+    """
+
+    endpoint: str
+    start_ns: int
+    end_ns: int | None  # None: still open
+    down_ns: int
+    whole_ns: int
+    repair_ns: int | None
+    excluded_by: str | None
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """An exclusion with what counted of it, in ns, and why not if not."""
+
+    exclusion: Exclusion
+    counted_ns: int
+    flag: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """The money: `share` of the charge after combining and cap; `amount` None without a monthly charge."""
+
+    currency: str
+    share: Fraction
+    amount: Decimal | None
+    charge: Decimal | None
+    lines: tuple[Line, ...]
+    chronic: tuple[tuple[str, Chronic], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A settled period. `final` is false while anything in it may still change."""
+
+    agreement: Agreement
+    period: Period
+    until_ns: int
+    final: bool
+    standing: Standing
+    results: tuple[Result, ...]
+    incidents: tuple[Incident, ...]
+    exclusions: tuple[Ruling, ...]
+    credit: Credit | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Settled:
+    """One endpoint: its time, its judged objectives. The arrays are let go: there may be thousands."""
+
+    time: Balance
+    chronic: list[Chronic]
+    cases: tuple[Case, ...]
+    others: tuple[Fraction | float | None, ...]
+
+
+def settle_agreement(
+    agreement: Agreement,
+    period: Period,
+    read: Read,
+    exclusions: Iterable[Exclusion] = (),
+    *,
+    until_ns: int | None = None,
+    histogram: Histogram | None = None,
+    tell: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Settle a period; `tell(done, of)` is called after every endpoint. Raises NetslaError on unusable records."""
+    known_ns = _FOR_EVER if until_ns is None else until_ns
+    judging = _Rules(agreement, period, tuple(exclusions))
+    settled: dict[str, _Settled] = {}
+    for number, endpoint in enumerate(agreement.endpoints, 1):
+        settled[endpoint.id] = _endpoint(agreement, period, endpoint, read(endpoint.id), judging, known_ns, histogram)
+        if tell is not None:
+            tell(number, len(agreement.endpoints))
+    cases = [case for one in settled.values() for case in one.cases]
+    money = _credit(agreement, period, cases, [(name, rule) for name, one in settled.items() for rule in one.chronic])
+    results = tuple(
+        _result(agreement, period, case, other, known_ns)
+        for one in settled.values()
+        for case, other in zip(one.cases, one.others, strict=True)
+    )
+    incidents = tuple(i for name, one in settled.items() for i in _incidents(name, one.time, period, known_ns))
+    final = known_ns >= period.end_ns and all(one.time.settled_for_good for one in settled.values())
+    standing = overall(results, agreement.measurement.combine)
+    known_ns = min(known_ns, period.end_ns)
+    return Report(agreement, period, known_ns, final, standing, results, incidents, judging.rulings(), money)
+
+
+class _Rules:
+    """Exclusions after the rules, for one endpoint after another; endpoints without their own share the answer."""
+
+    def __init__(self, agreement: Agreement, period: Period, given: tuple[Exclusion, ...]) -> None:
+        self._agreement, self._zone = agreement, ZoneInfo(agreement.timezone)
+        months = month_spans(self._zone, period.start_ns - _BEFORE_NS, period.end_ns + _AFTER_NS)
+        begin, end = months[0][0], months[-1][1]
+        own = planned(agreement.maintenance, self._zone, begin, end, agreement.term_from)
+        self._given = (*own, *(one for one in given if not _planned_already(one, own)))
+        self._period = period
+        self._named = {one.endpoint for one in self._given if one.endpoint is not None}
+        self._shared: tuple[Ruled, ...] | None = None
+        self._found: dict[str, Ruled] = {}
+
+    def of(self, endpoint: Endpoint) -> tuple[Ruled, ...]:
+        """What counts for this endpoint."""
+        if endpoint.id in self._named:
+            ruled = rule(self._given, self._agreement.maintenance, self._zone, endpoint.id)
+        else:
+            if self._shared is None:
+                self._shared = rule(self._given, self._agreement.maintenance, self._zone)
+            ruled = self._shared
+        for one in ruled:
+            self._found.setdefault(one.exclusion.id, one)
+        return ruled
+
+    def rulings(self) -> tuple[Ruling, ...]:
+        """Every exclusion that touches the period, in order of start."""
+        touching = (
+            one
+            for one in self._found.values()
+            if one.exclusion.start_ns < self._period.end_ns and one.exclusion.end_ns > self._period.start_ns
+        )
+        ordered = sorted(touching, key=lambda one: (one.exclusion.start_ns, one.exclusion.id))
+        return tuple(Ruling(one.exclusion, total_ns(one.spans), one.flag, one.why) for one in ordered)
+
+
+def _planned_already(one: Exclusion, own: list[Exclusion]) -> bool:
+    """An exported pack repeats what the agreement plans."""
+    return any(one.id == other.id for other in own)
+
+
+# --- one endpoint -------------------------------------------------------------------------------------
+
+
+def _endpoint(
+    agreement: Agreement, period: Period, endpoint: Endpoint, parts: Sequence[Recorded], judging: _Rules, known_ns: int,
+    histogram: Histogram | None,
+) -> _Settled:  # fmt: skip
+    names = {spec.name for spec in deciding(endpoint)}
+    votes = [part for part in parts if part.probe in names]
+    line = timeline(agreement, endpoint, period, votes, judging.of(endpoint), min(known_ns, _FOR_EVER))
+    cases, others = [], []
+    for objective in endpoint.objectives:
+        figure, other = _judge(agreement, period, endpoint, objective, line, parts, histogram)
+        cases.append(Case(endpoint.id, objective, figure, line.balance))
+        others.append(other)
+    return _Settled(line.balance, chronic(agreement, line, period), tuple(cases), tuple(others))
+
+
+def _judge(
+    agreement: Agreement, period: Period, endpoint: Endpoint, objective: Objective, line: Timeline,
+    parts: Sequence[Recorded], histogram: Histogram | None,
+) -> tuple[Figure, Fraction | float | None]:  # fmt: skip
+    measurement = agreement.measurement
+    if objective.metric in (Metric.UPTIME, Metric.TIME_TO_REPAIR):
+        return judge_time(objective, line, measurement, period.start_ns), None
+    counts = None
+    if histogram is not None and objective.percent is not None:
+        counts = histogram(endpoint.id, tuple(part.probe for part in feeding(objective, endpoint, parts)))
+    figure = judge(objective, endpoint, line, parts, measurement, counts)
+    if objective.metric is not Metric.PACKET_DELIVERY:
+        return figure, None
+    scope = "all" if objective.scope == "available" else "available"
+    return figure, judge(_scoped(objective, scope), endpoint, line, parts, measurement).value
+
+
+def _scoped(objective: Objective, scope: str) -> Objective:
+    return replace(objective, scope=scope)
+
+
+def _result(agreement: Agreement, period: Period, case: Case, other: Fraction | float | None, known_ns: int) -> Result:
+    time = case.time
+    uptime = case.objective.metric is Metric.UPTIME
+    spent = None
+    if uptime:
+        spent = budget_spent(time.account.down_ns, time.due_ns, case.objective.target.value)
+    forecast = _forecast(time, period, known_ns) if uptime and known_ns < period.end_ns else None
+    return Result(
+        case.endpoint, case.objective, case.figure, time.account, time.unknown_ns, time.micro_outages,
+        _own_credit(agreement, period, case), other, forecast, spent,
+    )  # fmt: skip
+
+
+def _forecast(time: Balance, period: Period, known_ns: int) -> Fraction:
+    """Down time projected for the end of the period (SLA R19)."""
+    remaining_ns = period.end_ns - known_ns
+    return projected(time.account.down_ns, time.down_last_week_ns, remaining_ns, WEEK_SECONDS * SECOND)
+
+
+# --- incidents ----------------------------------------------------------------------------------------
+
+
+def _incidents(endpoint: str, time: Balance, period: Period, known_ns: int) -> list[Incident]:
+    out = []
+    for outage in time.outages:
+        if not outage.within_ns:
+            continue
+        began_here = period.start_ns <= outage.start_ns < period.end_ns
+        running = outage.open and known_ns < period.end_ns
+        repair = None if outage.excluded_by or not began_here else repaired_in(outage, time)
+        out.append(
+            Incident(
+                endpoint, outage.start_ns, None if running else outage.end_ns, outage.within_ns, outage.down_ns, repair,
+                outage.excluded_by, outage.provisional,
+            )
+        )  # fmt: skip
+    return out
+
+
+# --- money, and the whole -----------------------------------------------------------------------------
+
+
+def _charge(agreement: Agreement, period: Period) -> Decimal | None:
+    """The charge that credits are a share of: the month's, of a quarter or a year as many."""
+    return None if agreement.monthly_charge is None else agreement.monthly_charge * max(period.months, 1)
+
+
+def _own_credit(agreement: Agreement, period: Period, case: Case) -> Decimal | None:
+    if agreement.credits is None:
+        return Decimal("0.00")
+    charge = _charge(agreement, period)
+    rules = [one for one in agreement.credits.rules if one.objective == case.objective.id]
+    share = max((own_share(one, case, period) for one in rules), default=Fraction(0))
+    return None if charge is None else amount(share, charge, agreement.credits.currency)
+
+
+def _credit(agreement: Agreement, period: Period, cases: list[Case], often: list[tuple[str, Chronic]]) -> Credit | None:
+    terms = agreement.credits
+    if terms is None:
+        return None
+    due = lines(agreement, cases, period)
+    share, charge = combined(due, terms), _charge(agreement, period)
+    money = None if charge is None else amount(share, charge, terms.currency)
+    return Credit(terms.currency, share, money, charge, tuple(due), tuple(often))
+
+
+_WORST_FIRST = (Standing.BREACHED, Standing.INSUFFICIENT, Standing.NO_DATA, Standing.MET)
+
+
+def overall(results: Sequence[Result], combine: str) -> Standing:
+    """The agreement's standing: of each objective over its endpoints, then the worst objective's.
+
+    `all` and `average` take the worst endpoint for want of one figure over unlike metrics; `any` the best.
+    """
+    by_objective: dict[str, list[Standing]] = {}
+    for result in results:
+        by_objective.setdefault(result.objective.id, []).append(result.figure.standing)
+    pick = max if combine == "any" else min
+    each = [pick(standings, key=_WORST_FIRST.index) for standings in by_objective.values()]
+    return min(each, key=_WORST_FIRST.index, default=Standing.NO_DATA)
