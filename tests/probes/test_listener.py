@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from netsla.model import SECOND, Outcome, Reason, SampleFlag, Samples
+from netsla.probes import flight
+from netsla.probes.audit import Audit
+from netsla.probes.batch import Inbox
+from netsla.probes.channel import Channel, Options
+from netsla.probes.flight import Flights
+from netsla.probes.lane import address_words
+from netsla.probes.listener import Listener
+from netsla.probes.outlet import Outlet
+from netsla.probes.session import Sessions
+from netsla.wire import icmp
+from tests.probes.wiring import HandClock, Wire, count, fleet
+from tests.probes.wiring import Drive as Driven
+
+PROBES, SIZE, TIMEOUT = 1024, 56, 3 * SECOND
+
+
+class FullInbox(Inbox):
+    """An inbox whose packets and stamps the test writes."""
+
+    def __init__(self) -> None:
+        super().__init__(1024, 256)
+        self.rx = np.zeros(1024, np.int64)
+
+    def stamps(self, count: int) -> npt.NDArray[np.int64]:
+        return self.rx[:count]
+
+
+@dataclass
+class Rig:
+    """A listener with 1,024 probes in flight, to 10.1.x.y or fd00::x, and an inbox that holds their right answers."""
+
+    family: int = 4
+    clock: HandClock = field(default_factory=HandClock)
+    flights: Flights = field(default_factory=Flights)
+    audit: Audit = field(default_factory=Audit)
+    inbox: FullInbox = field(default_factory=FullInbox)
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions()
+        self.sessions.cover(PROBES)
+        self.outlet = Outlet(self.flights)
+        self.listener = Listener(self.flights, self.outlet, self.sessions, self.audit, self.clock)
+        self.listener._inbox = self.inbox
+        self.channel = cast("Channel", SimpleNamespace(options=Options(self.family), raw=False, fd=-1))
+        flights = self.flights
+        flights.head = PROBES
+        net = {4: "10.1.%d.%d", 6: "fd00::%d:%d"}[self.family]
+        addresses = np.array([address_words(net % divmod(i, 256))[1:] for i in range(PROBES)], np.uint64)
+        flights.row[:], flights.slot[:] = np.arange(PROBES), 9
+        flights.nonce[:] = np.frombuffer(os.urandom(8 * PROBES), np.uint64)
+        flights.high[:], flights.low[:] = addresses.T
+        flights.length[:], flights.timeout_ns[:], flights.state[:] = 8 + SIZE, TIMEOUT, flight.OUT
+        flights.mono_ns[:], flights.wall_ns[:] = self.clock.mono(), self.clock.wall()
+        flights.tx_ns[:] = self.clock.wall()
+        self.clock.ahead += SECOND
+        self.right()
+
+    def right(self, rtt_ns: int = SECOND // 2) -> None:
+        """Fill the inbox with the right answers."""
+        packets = icmp.requests(self.family, SIZE, PROBES)
+        packets[:, 0] = icmp.ECHO_REPLY[self.family]
+        icmp.stamp(packets, np.arange(PROBES, dtype=np.uint64), self.flights.nonce)
+        self.inbox.packets[:, : 8 + SIZE] = packets
+        self.inbox.lengths[:] = 8 + SIZE
+        if self.family == 4:
+            self.inbox.names[:, 4:8] = self.flights.low.astype("<u4").view(np.uint8).reshape(-1, 4)
+        else:
+            self.inbox.names[:, 8:16] = self.flights.high.view(np.uint8).reshape(-1, 8)
+            self.inbox.names[:, 16:24] = self.flights.low.view(np.uint8).reshape(-1, 8)
+        self.inbox.rx[:] = self.flights.tx_ns + rtt_ns
+
+    def take(self, packets: int = PROBES) -> Samples:
+        self.listener._take_replies(packets, self.channel)
+        return Samples.join(self.outlet.drain() or [Samples.empty()])
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_right_answers_are_accepted_once(family: int) -> None:
+    rig = Rig(family)
+    samples = rig.take()
+    assert count(samples) == {"ANSWERED": PROBES}
+    assert set(samples.rtt_ns) == {SECOND // 2}
+    assert not samples.flags.any()
+    assert samples.row.tolist() == list(range(PROBES))
+    assert count(rig.take()) == {"DUPLICATE": PROBES}
+    assert rig.audit.strangers == 0
+
+
+def test_the_first_of_many_copies_in_one_batch_counts() -> None:
+    rig = Rig()
+    for column in (rig.inbox.packets, rig.inbox.names):
+        column[1:] = column[0]
+    rig.inbox.rx[:] = rig.flights.tx_ns[0] + np.arange(1, PROBES + 1) * 1000
+    samples = rig.take()
+    assert count(samples) == {"ANSWERED": 1, "DUPLICATE": PROBES - 1}
+    assert samples.rtt_ns[0] == 1000
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("forgery", ["source", "nonce", "number", "length", "type", "truncated", "random"])
+def test_of_a_million_forged_replies_none_is_accepted(family: int, forgery: str) -> None:
+    """Seven kinds for two families, 72 batches of 1,024 each: 1,032,192."""
+    rig = Rig(family)
+    random = np.random.default_rng(7)
+    packets, lengths = rig.inbox.packets, rig.inbox.lengths
+    address = slice(4, 8) if family == 4 else slice(8, 24)
+    for _ in range(72):
+        rig.right()
+        if forgery == "source":
+            shift = random.integers(1, 256, PROBES, np.uint8)
+            rig.inbox.names[np.arange(PROBES), random.integers(address.start, address.stop, PROBES)] ^= shift
+        elif forgery == "nonce":
+            at = 8 + SIZE - random.integers(1, 9, PROBES)
+            packets[np.arange(PROBES), at] ^= random.integers(1, 256, PROBES, np.uint8)
+        elif forgery == "number":  # of another probe, of none, or of one far away
+            at = 8 + SIZE - random.integers(9, 17, PROBES)
+            packets[np.arange(PROBES), at] ^= random.integers(1, 256, PROBES, np.uint8)
+        elif forgery == "length":  # the token is at the end all the same
+            token = packets[:, SIZE - 8 : SIZE + 8].copy()
+            more = int(random.integers(1, 90))
+            packets[:, SIZE - 8 + more : SIZE + 8 + more] = token
+            lengths[:] = 8 + SIZE + more
+        elif forgery == "type":
+            wrong = random.integers(0, 255, PROBES, np.uint8)
+            packets[:, 0] = wrong + (wrong >= icmp.ECHO_REPLY[family])
+        elif forgery == "truncated":
+            lengths[:] = random.integers(0, 8 + SIZE, PROBES)
+        else:
+            packets[:] = random.integers(0, 256, packets.shape, np.uint8)
+            lengths[:] = random.integers(0, 257, PROBES)
+        assert len(rig.take()) == 0
+    assert rig.audit.strangers == 72 * PROBES
+    rig.right()
+    assert count(rig.take()) == {"ANSWERED": PROBES}
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("raw", [False, True])
+def test_of_thousands_forged_on_a_real_socket_none_is_accepted(wire: Wire, raw: bool) -> None:
+    if raw:
+        wire.namespace.set("ipv4/ping_group_range", "1 0")
+    one = Driven(fleet(500))
+    one.run(1)
+    echoes = wire.echoes()
+    assert len(echoes) == 500
+    for i, echo in enumerate(echoes):
+        body = echo.icmp
+        wire.answer(echo, source="10.66.6.6")
+        wire.answer(echo, icmp=body[:-8] + os.urandom(8))
+        wire.answer(echo, icmp=body[:-16] + os.urandom(8) + body[-8:])
+        wire.answer(echo, icmp=body[:-16] + b"\0" + body[-16:])
+        wire.answer(echo, icmp=body[: 8 + i % 50])
+        wire.answer(echo, icmp=body[:8] + os.urandom(56))
+    assert count(one.heard()) == {}
+    assert one.prober.strangers == 3000
+    for echo in echoes:
+        wire.answer(echo)
+    assert count(one.heard()) == {"ANSWERED": 500}
+    one.prober.stop()
+
+
+def test_late_by_kernel_stamp_is_late_however_early_it_is_read() -> None:
+    rig = Rig()
+    rig.clock.ahead += 5 * SECOND
+    rig.right(TIMEOUT + 1)
+    samples = rig.take()
+    assert count(samples) == {"LOST": PROBES, "LATE": PROBES}
+    assert set(samples.rtt_ns[samples.outcome == Outcome.LATE]) == {TIMEOUT + 1}
+    assert count(rig.take()) == {"DUPLICATE": PROBES}
+
+
+def test_in_time_by_kernel_stamp_is_answered_however_late_it_is_read() -> None:
+    rig = Rig()
+    rig.clock.ahead += 50 * SECOND
+    rig.right(TIMEOUT)
+    assert count(rig.take()) == {"ANSWERED": PROBES}
+
+
+def test_a_reply_after_the_sweep_is_late_once() -> None:
+    rig = Rig()
+    rig.listener.lose(np.arange(PROBES))
+    assert count(Samples.join(rig.outlet.drain())) == {"LOST": PROBES}
+    rig.right(SECOND)
+    assert count(rig.take()) == {"LATE": PROBES}
+    assert count(rig.take()) == {"DUPLICATE": PROBES}
+
+
+@pytest.mark.parametrize("step", [-3600 * SECOND, 3600 * SECOND, -10 * SECOND, 10 * SECOND])
+def test_the_wall_clock_set_in_flight_leaves_the_rtt_alone(step: int) -> None:
+    rig = Rig()
+    rig.clock.stepped = step
+    rig.inbox.rx += step
+    samples = rig.take()
+    assert set(samples.rtt_ns) == {SECOND // 2}
+    assert set(samples.flags) == {SampleFlag.CLOCK_STEP}
+
+
+def test_without_kernel_stamps_user_space_stands_in_and_says_so() -> None:
+    rig = Rig()
+    rig.flights.tx_ns[:10] = 0
+    rig.inbox.rx[5:15] = 0
+    samples = rig.take()
+    assert np.flatnonzero(samples.flags == SampleFlag.USER_STAMP).tolist() == list(range(15))
+    assert set(samples.rtt_ns[:5]) == {SECOND // 2}
+    assert set(samples.rtt_ns[5:15]) == {SECOND}  # when it was read: never too short
+
+
+@pytest.mark.parametrize("why", [Reason.RECEIVE_DROP, Reason.OVERRUN, Reason.SOURCE_GONE])
+def test_what_was_in_flight_while_deaf_is_unmeasured_and_the_rest_lost(why: Reason) -> None:
+    rig = Rig()
+    rig.listener.deafen(0, why)
+    rig.flights.mono_ns[600:] = rig.clock.mono() + 1  # sent afterwards
+    rig.flights.channel[:100] = 3  # on a socket that heard well
+    rig.listener.lose(np.arange(PROBES))
+    samples = Samples.join(rig.outlet.drain())
+    assert count(samples) == {"UNMEASURED": 500, "LOST": 100 + PROBES - 600}
+    assert set(samples.detail[samples.outcome == Outcome.UNMEASURED]) == {why}
+    rig.right(SECOND)
+    rig.inbox.rx[600:] += 2
+    assert count(rig.take()) == {"LATE": 100 + PROBES - 600}  # and nothing more of the unmeasured
+
+
+def test_strangers_are_counted_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.inbox.packets[:] = 0
+    rig.inbox.lengths[:] = 0
+    assert len(rig.take()) == 0
+    assert (rig.flights.state == flight.OUT).all()
+    assert not rig.sessions.streak.any()
