@@ -46,10 +46,10 @@ def child(folder: Path, k: int) -> None:
     while True:
         written = ledger.append(cell_of(k), fleet)
         ledger.keep_open([cell_of(k + 1)], fleet)
-        ledger.note("beat", {"k": k})
+        noted = ledger.note("beat", {"k": k})
         told = outbox.put({f"o{k % 7}": str(k).encode()}, [Event(f"e{k}", f"o{k % 7}", str(k).encode(), k)])
-        written.result(60)
-        told.result(60)
+        for one in (written, noted, told):
+            one.result(60)
         print(k, flush=True)
         k += 1
         if k % 60 == 5:

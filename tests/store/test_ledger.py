@@ -15,8 +15,7 @@ from netsla.store import fleetview
 from netsla.store.layout import relocate
 from netsla.store.ledger import Ledger
 from tests.store.cells import HOUR_K, START_S, cell, cells, layout, same
-
-HOUR_NS = 3600 * SECOND
+from tests.store.disks import fill, small_disk, until
 
 
 @pytest.fixture
@@ -135,3 +134,104 @@ def test_pieces_add_up_to_the_cells_whatever_they_are_made_of(ledger: Ledger) ->
     assert sum(int(piece.spectrum.counts.sum()) for piece in pieces) == sum(
         int(m[Column.RECEIVED].sum()) for m in usable
     )
+
+
+def test_open_cells_are_kept_until_they_close(ledger: Ledger, tmp_path: Path) -> None:
+    fleet = layout(3)
+    one, two = cells(3, 2)
+    ledger.keep_open([one, two], fleet)
+    ledger.flush()
+    with ledger.archive.open() as look:
+        kept = look.open_cells()
+    assert [same(a, b) for a, (b, _) in zip([one, two], kept, strict=True)] == [True, True]
+    assert kept[0][1].lanes == fleet.lanes
+    ledger.append(one, fleet)
+    ledger.flush()
+    with ledger.archive.open() as look:
+        assert [cell.k for cell, _ in look.open_cells()] == [two.k]
+
+
+def test_the_journal_keeps_notes_in_order(ledger: Ledger) -> None:
+    ledger.note("start", {"version": "1"}, at_ns=5)
+    ledger.note("exclusion", {"who": "ann"}, agreement="acme-0001", at_ns=7)
+    assert ledger.note("stop", {}).result(10) == 3
+    with ledger.archive.open() as look:
+        assert [(note.id, note.kind, note.at_ns) for note in look.notes()] == [
+            (1, "start", 5),
+            (2, "exclusion", 7),
+            (3, "stop", START_S * SECOND),
+        ]
+        assert [note.detail for note in look.notes(("exclusion",), "acme-0001")] == [{"who": "ann"}]
+        assert look.notes(agreement="acme-0002") == []
+        assert [note.id for note in look.notes(start_ns=6, end_ns=8)] == [2]
+
+
+def test_the_pulse_tells_when_the_agent_was_last_alive(ledger: Ledger) -> None:
+    ledger.beat(5, 10)
+    ledger.beat(5, 20)
+    ledger.flush()
+    with ledger.archive.open() as look:
+        assert look.pulse() == (5, 20)
+
+
+def test_what_waits_too_long_is_given_up_and_noted(tmp_path: Path) -> None:
+    (tmp_path / "way").write_text("in the way")
+    ledger = Ledger(tmp_path / "way" / "ledger.db", backlog_bytes=3000)
+    ledger.start()
+    fleet = layout(10)
+    given = list(cells(10, 12))
+    for one in given:
+        ledger.append(one, fleet)
+    until(lambda: bool(ledger.problems()))
+    assert ledger.waiting_cell(given[-1].k * 60) is not None
+    (tmp_path / "way").unlink()
+    assert ledger.flush(30)
+    ledger.seal_due(START_S * SECOND)
+    assert ledger.flush(30)
+    lost = sorted(ledger.lost_starts)
+    assert 0 < len(lost) < 12
+    assert lost == [one.k * 60 for one in given[: len(lost)]]
+    with ledger.archive.open() as look:
+        (note,) = look.notes(("dropped",))
+        (series, _) = look.intervals("acme-0000", 0, 2**62)
+    assert note.detail["intervals"] == len(lost)
+    assert (note.detail["first"], note.detail["last"]) == (lost[0], lost[-1])
+    assert series.start.tolist() == [one.k * 60 for one in given[len(lost) :]]
+    assert ledger.waiting_cell(given[-1].k * 60) is None
+    ledger.close()
+
+
+@pytest.mark.netns
+def test_a_full_disk_loses_nothing_that_fits_in_memory(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        ledger = Ledger(disk / "ledger.db")
+        ledger.start()
+        fleet, given = layout(200), list(cells(200, 30))
+        for one in given[:10]:
+            ledger.append(one, fleet)
+        ledger.flush()
+        ballast = fill(disk)
+        for one in given[10:]:
+            ledger.append(one, fleet)
+        until(lambda: bool(ledger.problems()))
+        assert "disk is full" in ledger.problems()[0]
+        ballast.unlink()
+        until(lambda: ledger.problems() == ())
+        ledger.flush()
+        with ledger.archive.open() as look:
+            assert len(look.intervals("acme-0000", 0, 2**62)[0].start) == 30
+        ledger.close()
+
+
+def test_a_deleted_ledger_is_written_again_and_says_so(ledger: Ledger, tmp_path: Path) -> None:
+    fleet = layout(2)
+    first, second = cells(2, 2)
+    ledger.append(first, fleet)
+    ledger.flush()
+    (tmp_path / "ledger.db").unlink()
+    ledger.append(second, fleet)
+    ledger.flush()
+    ledger.flush()  # the note of it comes after
+    with ledger.archive.open() as look:
+        assert len(look.intervals("acme-0000", 0, 2**62)[0].start) == 2
+        assert [note.detail["kind"] for note in look.notes(("rescued",))] == ["deleted"]
