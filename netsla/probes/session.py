@@ -18,6 +18,7 @@ from netsla.errors import HostError
 from netsla.model import SECOND, RowArray
 from netsla.probes.batch import Inbox, random_words
 from netsla.probes.channel import Channel, Options
+from netsla.probes.lane import address_words
 from netsla.wire import icmp
 
 SUSPICIOUS = 3  # losses in a row, at least
@@ -120,12 +121,22 @@ class Sessions:
                 pass  # stamps and errors of checks say nothing more than their silence
             while count := self._inbox.receive(channel.fd):
                 numbers, nonces = icmp.tokens(self._inbox.packets[:count], self._inbox.lengths[:count])
-                for nonce in nonces[numbers == _NUMBER].tolist():
-                    suspect, _, asked_on = self._asked.pop(nonce, (None, 0, None))
-                    if suspect is not None and asked_on is channel and self.streak[suspect.row] >= SUSPICIOUS:
+                for i in np.flatnonzero(numbers == _NUMBER).tolist():
+                    suspect, _, asked_on = self._asked.get(int(nonces[i]), (None, 0, None))
+                    if suspect is None or asked_on is not channel or not self._is_from(i, suspect.address):
+                        continue
+                    del self._asked[int(nonces[i])]
+                    if self.streak[suspect.row] >= SUSPICIOUS:
                         found.append((suspect, channel.options))
         self._forget(mono_ns)
         return found
+
+    def _is_from(self, i: int, address: str) -> bool:
+        family, high, low = address_words(address)
+        name = self._inbox.names[i]
+        if family == 4:
+            return int.from_bytes(name[4:8].tobytes(), "little") == low
+        return bool(name[8:24].tobytes() == high.to_bytes(8, "little") + low.to_bytes(8, "little"))
 
     def _channel(self, options: Options, mono_ns: int) -> Channel | None:
         plain = replace(options, generation=0)

@@ -20,8 +20,8 @@ from netsla.probes.listener import Listener
 from netsla.probes.outlet import Outlet
 from netsla.probes.session import Sessions
 from netsla.wire import icmp
-from tests.probes.wiring import HandClock, Wire, count, fleet
 from tests.probes.wiring import Drive as Driven
+from tests.probes.wiring import HandClock, Wire, count, fleet
 
 PROBES, SIZE, TIMEOUT = 1024, 56, 3 * SECOND
 

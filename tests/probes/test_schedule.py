@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from netsla.model import MILLISECOND, SECOND
 from netsla.probes.schedule import GRAIN_NS, Timetable, phase_share, tick_ns
 
-INTERVALS = st.sampled_from([3_333_333, 10 * MILLISECOND, 25 * MILLISECOND, 333_333_333, SECOND, 7 * SECOND, 60 * SECOND])
+INTERVALS = st.sampled_from(
+    [3_333_333, 10 * MILLISECOND, 25 * MILLISECOND, 333_333_333, SECOND, 7 * SECOND, 60 * SECOND]
+)
 
 
-@given(INTERVALS, st.integers(1, 60), st.lists(st.integers(0, 3 * SECOND), min_size=1, max_size=30), st.integers(0, 2**61))
-def test_every_slot_exactly_once_whatever_the_ticks(
-    interval: int, probes: int, gaps: list[int], start: int
-) -> None:
+@given(
+    INTERVALS, st.integers(1, 60), st.lists(st.integers(0, 3 * SECOND), min_size=1, max_size=30), st.integers(0, 2**61)
+)
+def test_every_slot_exactly_once_whatever_the_ticks(interval: int, probes: int, gaps: list[int], start: int) -> None:
     table = Timetable([f"p{i}" for i in range(probes)], interval)
     now = start
     first = begin = table.grain_at(now) + 1
