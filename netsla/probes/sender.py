@@ -22,7 +22,9 @@ from netsla.probes.lane import Lane
 from netsla.probes.outlet import Outlet
 from netsla.wire import icmp
 
-_TRIES = 50  # for a packet in whose place errors of other probes are raised, one after the other
+_TRIES = 200  # for a packet in whose place errors of other probes are raised, one after the other
+_OURS = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.EINVAL, errno.ENETDOWN, errno.EADDRNOTAVAIL)
+"""No ICMP error is ever told as one of these."""
 _WORDS = 4096  # nonces drawn at once
 
 REASONS: dict[int, Reason] = {
@@ -99,20 +101,21 @@ class Sender:
 def push_out(outbox: Outbox, fd: int, begin: int, stop: int, relieve: Callable[[], bool]) -> list[tuple[int, int]]:
     """Send packets [begin, stop); returns (index, errno) of those that did not leave.
 
-    With IP_RECVERR a send raises the pending ICMP error of *another* probe, once, and does not send. So a failure
-    counts only if it happens again when no such error can have come in between: three calls at most, but in a
-    storm of errors.
+    With IP_RECVERR a send raises the pending ICMP error of *another* probe, once, and does not send. Such an error is
+    in the error queue before it is pending; so what fails twice while `relieve` finds no error there was refused by
+    our own host. Where the packet before was refused alike, once is enough: two calls each for a mass of refusals.
     """
-    failed, tries, troubled = [], 0, True
+    failed: list[tuple[int, int]] = []
+    tries = calm = 0
     while begin < stop:
         sent = outbox.send(fd, begin, stop)
         if sent > 0:
-            begin, tries = begin + sent, 0
+            begin, tries, calm = begin + sent, 0, 0
             continue
         tries += 1
-        if tries > 1 and (not troubled or tries >= _TRIES):
+        calm = calm + 1 if -sent in _OURS or not relieve() else 0
+        enough = 1 if failed and failed[-1] == (begin - 1, -sent) else 2
+        if calm >= enough or tries >= _TRIES:
             failed.append((begin, -sent))
-            begin, tries = begin + 1, 0
-        else:
-            troubled = relieve()
+            begin, tries, calm = begin + 1, 0, 0
     return failed

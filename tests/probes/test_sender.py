@@ -59,10 +59,10 @@ def test_what_is_refused_is_told_and_the_rest_leaves_once() -> None:
 
 
 @pytest.mark.parametrize("error", [errno.ENETUNREACH, errno.EAGAIN, errno.ENOBUFS, errno.EPERM])
-def test_a_mass_of_refusals_costs_three_calls_each(error: int) -> None:
+def test_a_mass_of_refusals_costs_two_calls_each(error: int) -> None:
     host = Host(dict.fromkeys(range(1000), error))
     assert len(host.push(0, 1000)) == 1000
-    assert host.calls + host.reliefs <= 3000
+    assert host.calls + host.reliefs <= 2000 + 2
 
 
 @pytest.mark.parametrize("storm", [1, 2, 7, 40])
@@ -79,9 +79,22 @@ def test_a_refusal_in_a_storm_is_still_found() -> None:
 
 
 def test_an_endless_storm_ends() -> None:
-    host = Host({}, [errno.EHOSTUNREACH] * 1000)
-    assert len(host.push(0, 20)) == 20
-    assert host.calls <= 1000
+    host = Host({}, [errno.EHOSTUNREACH] * 500)
+    assert len(host.push(0, 20)) == 2
+    assert host.calls <= 502
+
+
+def test_an_error_that_is_pending_after_its_entry_was_read_fails_nobody() -> None:
+    """Its entry is queued before the error is pending: a relief in between finds the one without the other."""
+
+    class Racing(Host):
+        def relieve(self) -> bool:
+            self.reliefs += 1
+            return self.reliefs % 2 == 0
+
+    host = Racing({}, [errno.EHOSTUNREACH] * 41)
+    assert host.push(0, 10) == []
+    assert host.left == list(range(10))
 
 
 def test_every_reason_of_the_kernel_has_its_name() -> None:
