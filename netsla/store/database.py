@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from netsla.store import faults, rescue
+from netsla.store.checkup import Checkup, is_broken
 from netsla.store.readonly import connect_readonly
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ _TOGETHER = 64  # pieces of work in one transaction: one fsync for all of them
 _BUSY_MS = 2000  # another process (a report that reads) may hold the file so long
 _WAL_BYTES = 16 * 2**20  # the log file is cut back to this after a checkpoint
 _CHECK_BYTES = 64 * 2**20  # read through in about 0.1 s
-_CHECK_STEPS = 10_000  # of SQLite's machine, between two looks whether to stop
 _SMALL = 256  # bytes that a piece of work takes at least
 
 Work = Callable[[sqlite3.Connection], Any]
@@ -83,9 +83,7 @@ class Database:
         self._inode: tuple[int, int] | None = None
         self._log_inode: tuple[int, int] | None = None
         self._suspect = threading.Event()
-        self._checked = threading.Event()
-        self._checker: threading.Thread | None = None
-        self._stop_check = threading.Event()
+        self._checkup = Checkup(path, self.report_corrupt)
         self._thread = threading.Thread(target=self._run, name=f"write-{path.stem}", daemon=True)
 
     # --- for everybody ------------------------------------------------------------------------------
@@ -138,7 +136,7 @@ class Database:
 
     def when_checked(self, seconds: float) -> bool:
         """Wait until the file was read through after its opening; whether it was."""
-        return self._checked.wait(seconds)
+        return self._checkup.passed(seconds)
 
     def report_corrupt(self) -> None:
         """A reader met broken contents: have the file looked at, and rescued if need be."""
@@ -321,16 +319,7 @@ class Database:
         if not self.path.exists():
             return False
         self._shut()
-        try:
-            connection = sqlite3.connect(self.path, isolation_level=None)
-            try:
-                return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
-            finally:
-                connection.close()
-        except sqlite3.DatabaseError as error:
-            if faults.is_corrupt(error):
-                return True
-            raise
+        return is_broken(self.path)
 
     def _open_file(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -346,7 +335,7 @@ class Database:
         connection = self._open(self.path)
         self._connection, self._inode = connection, _inode(self.path)
         self._log_inode = _inode(self.path.with_name(self.path.name + "-wal"))
-        self._begin_check()
+        self._checkup.begin()
 
     def _open(self, path: Path) -> sqlite3.Connection:
         """A connection for writing, migrated."""
@@ -406,35 +395,11 @@ class Database:
         return went
 
     def _shut(self) -> None:
-        if self._checker is not None:  # the last connection to close writes the log back into the file
-            self._stop_check.set()
-            self._checker.join()
-            self._checker = None
+        self._checkup.end()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection, self._inode = None, None
-
-    def _begin_check(self) -> None:
-        """Read the whole file through, beside the writing: it may take minutes when it is large."""
-        self._checked.clear()
-        self._stop_check.clear()
-        self._checker = threading.Thread(target=self._check, name=f"check-{self.path.stem}", daemon=True)
-        self._checker.start()
-
-    def _check(self) -> None:
-        try:
-            with self.reader() as connection:
-                connection.set_progress_handler(self._stop_check.is_set, _CHECK_STEPS)
-                sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-        except sqlite3.Error as error:
-            if not faults.is_corrupt(error):
-                return  # stopped, or the disk is away: the next opening checks again
-            sound = False
-        if sound:
-            self._checked.set()
-        else:
-            self.report_corrupt()
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

@@ -246,6 +246,15 @@ def _piece(total: Total, layout: Layout) -> Piece:
     return Piece(total.start, total.start + total.span, matrix, spectrum)
 
 
+def is_sealed(look: Look, start: int) -> bool:
+    """Whether an interval that begins then is in a sealed block already."""
+    hour = start // HOUR
+    if look.connection.execute("SELECT 1 FROM block WHERE hour = ? LIMIT 1", (hour,)).fetchone() is None:
+        return False
+    found = _standing_totals(look, hour)
+    return any((codes[:, start % HOUR // seconds] != ABSENT).any() for _, seconds, _, codes in found)
+
+
 # --- standings ----------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,7 @@ class Retention:
     blocks: int = 1100  # three years of contract and the time to claim
     hour_totals: int = 100  # the longest rolling window is 90 days
     day_totals: int = 1100
+    pace_s: float = 6 * 3600.0  # between two lettings-go, of two days at most: a wrong clock must not empty the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,14 @@ def total_of_day(look: Look, day: int) -> Total:
 
 
 def retire(connection: sqlite3.Connection, keep: Retention, now_ns: int) -> int:
-    """Let go whole days that are older than they need be; returns the blocks let go."""
+    """Let go days that are older than they need be, two days of blocks at most; returns the blocks let go."""
     today = now_ns // SECOND // DAY
     for span, days in ((HOUR, keep.hour_totals), (DAY, keep.day_totals)):
         connection.execute("DELETE FROM total WHERE span = ? AND start < ?", (span, (today - days) * DAY))
-    return _let_go(connection, (today - keep.blocks) * 24, now_ns, "retention")
+    (first,) = connection.execute("SELECT min(hour) FROM block").fetchone()
+    if first is None:
+        return 0
+    return _let_go(connection, min(today - keep.blocks, first // 24 + 2) * 24, now_ns, "retention")
 
 
 def relieve(connection: sqlite3.Connection, now_ns: int) -> bool:

@@ -25,7 +25,7 @@ MIDNIGHT = START_S // DAY * DAY + DAY
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     one = Ledger(
         tmp_path / "ledger.db",
-        retention=Retention(blocks=30, hour_totals=5, day_totals=20),
+        retention=Retention(blocks=30, hour_totals=5, day_totals=20, pace_s=0),
         now_ns=lambda: START_S * SECOND,
     )
     one.start()

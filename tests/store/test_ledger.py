@@ -114,6 +114,23 @@ def test_a_sealed_interval_lived_again_is_corrected_beside_it(ledger: Ledger) ->
     assert total.matrix[Column.UNMEASURED, 0] == 60
 
 
+def test_an_interval_that_comes_after_its_hour_was_sealed_is_no_suspect(ledger: Ledger) -> None:
+    fleet = layout(3)
+    given = list(cells(3, 60))
+    for one in given[:50]:
+        ledger.append(one, fleet)
+    seal(ledger)
+    for one in given[50:]:
+        ledger.append(one, fleet)
+    seal(ledger)
+    with ledger.archive.open() as look:
+        series = look.intervals("acme-0000", 0, 2**62)[0]
+        (total,) = fleetview.hour_totals(look, START_S // 3600)
+    assert series.start.tolist() == [START_S + 60 * n for n in range(60)]
+    assert set(series.reason.tolist()) == {NO_REASON}
+    assert total.matrix[Column.SENT].tolist() == [3600] * 3
+
+
 def test_pieces_add_up_to_the_cells_whatever_they_are_made_of(ledger: Ledger) -> None:
     fleet = layout(4)
     given = list(cells(4, 150))

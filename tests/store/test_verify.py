@@ -106,7 +106,7 @@ def test_one_agreement_is_looked_at_alone(path: Path) -> None:
 
 
 def test_what_retention_let_go_is_no_break_but_more_is(path: Path) -> None:
-    ledger = Ledger(path, retention=Retention(blocks=10), now_ns=lambda: START_S * SECOND)
+    ledger = Ledger(path, retention=Retention(blocks=10, pace_s=0), now_ns=lambda: START_S * SECOND)
     ledger.start()
     two_days = cells(40, 60, k=HOUR_K + 2 * 24 * 60, probes=10)
     for one in two_days:
