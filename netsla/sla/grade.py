@@ -38,6 +38,7 @@ class Grader:
     def __init__(self) -> None:
         self.probes: Standings = np.empty(0, np.int8)
         self._references: RowArray = np.empty(0, np.int32)
+        self._begun: BoolArray = np.empty(0, bool)  # places of which anything was ever sent: R13 begins there
 
     def load(self, fleet: Fleet) -> None:
         """Take a new layout; fresh rows begin UNKNOWN."""
@@ -55,6 +56,8 @@ class Grader:
         self._gathered = np.zeros((2, fleet.rows), np.int64)
         self._doubt = np.zeros(fleet.rows, bool)
         self._deciding, self._needs_all = _deciding_table(fleet)
+        self._begun = np.pad(self._begun, (0, fleet.places - len(self._begun)))
+        self._begun[fleet.fresh_places] = False
         self._endpoint_cells = np.ones(fleet.places, np.int64)
         for one in fleet.endpoints:
             self._endpoint_cells[one.place] = one.endpoint.uptime.interval_ns // (fleet.seconds * SECOND) or 1
@@ -69,7 +72,9 @@ class Grader:
         self._gathered[:, due] = 0
         self._doubt[due] = False
         endpoints = combine(self.probes, self._deciding, self._needs_all)
-        return Graded(self.probes, endpoints, (k + 1) % self._endpoint_cells == 0)
+        begun = self._begun | (matrix[Column.SENT][self._deciding] * (self._deciding >= 0)).any(axis=1)
+        self._begun = begun
+        return Graded(self.probes, endpoints, ((k + 1) % self._endpoint_cells == 0) & begun)
 
     def _grade(self, sent: IntArray, received: IntArray, doubt: BoolArray) -> Standings:
         lost = sent - received

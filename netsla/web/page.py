@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
@@ -145,13 +146,13 @@ def _page(title: str, snapshot: Snapshot, content: str) -> str:
     view = snapshot.agent
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in view.problems)
     notice = f'<section role="alert"><h2>Problems of the agent</h2><ul>{problems}</ul></section>' if problems else ""
-    instant = f"{snapshot.at_ns // 10**9}"
+    instant = f"{datetime.fromtimestamp(snapshot.at_ns // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} · netsla</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="stylesheet" href="/static/netsla.css"></head><body>'
         f"<header><h1>{escape(title)}</h1><p>{escape(view.name)} · netsla {escape(view.version)} · "
-        f"{len(snapshot.roll.agreement)} probes · as of Unix time {instant}</p></header>"
+        f"{len(snapshot.roll.agreement)} probes · as of {instant}</p></header>"
         f"{notice}<main>{content}</main>"
         '<footer><a href="/metrics">Metrics</a> · <a href="/api/v1/status">Status as JSON</a></footer></body></html>'
     )

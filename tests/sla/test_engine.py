@@ -304,6 +304,16 @@ def test_a_cell_that_cannot_be_read_back_is_forgotten_rather_than_guessed(second
     assert (window.histogram >= 0).all()
 
 
+def test_an_endpoints_own_denominator_begins_with_its_first_probe() -> None:
+    drive = Drive(plan(objectives=(ratio_objective(Metric.UPTIME, "99", HOUR),)))
+    drive.now += MINUTE
+    drive.minute()
+    drive.settle()
+    time = drive.engine.accounts.view("1h")
+    assert (time.up[0], time.unknown[0]) == (60, 0)
+    assert drive.standing() == "met"
+
+
 def test_objective_numbers_are_stable_when_others_leave() -> None:
     objectives: tuple[Objective, ...] = (ratio_objective(), ratio_objective(window=HOUR))
     drive = Drive(plan(objectives=objectives))
