@@ -18,11 +18,11 @@ class Times:
     """How long things take, in seconds, and how often. In the agent's minute exactly one interval closes."""
 
     agent: float = 60.0
-    peer: float = 20.0
-    truth: float = 10.0
+    peer: float = 15.0
+    truth: float = 8.0
     warm_up: float = 6.0  # and a second more for each 10,000 endpoints
-    peer_warm_up: float = 3.0
-    rounds: int = 2  # of the agent in turns with fping
+    peer_warm_up: float = 2.0
+    rounds: int = 2  # of fping and the agent in turns
 
 
 class Progress:
