@@ -24,6 +24,7 @@ SO_TIMESTAMPING = 37
 TX_SOFTWARE, RX_SOFTWARE, SOFTWARE, OPT_ID, OPT_CMSG = 1 << 1, 1 << 3, 1 << 4, 1 << 7, 1 << 10
 STAMPS = TX_SOFTWARE | RX_SOFTWARE | SOFTWARE | OPT_ID | OPT_CMSG
 SO_MEMINFO = 55
+_STAMP_HEAD = SO_TIMESTAMPING << 32 | socket.SOL_SOCKET  # level and type of a control message, as one number
 _HELD, _DROPS = 0, 8  # indices in SO_MEMINFO: bytes that wait, and packets that the receive buffer had no room for
 SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32
 EE_ORIGIN_LOCAL, EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING = 1, 2, 3, 4
@@ -38,7 +39,7 @@ MMSGHDR = np.dtype(
 )
 IOVEC = np.dtype([("base", "u8"), ("len", "u8")])
 NAME_BYTES = 28  # struct sockaddr_in6, the longer one
-CONTROL_BYTES = 192
+CONTROL_BYTES = 128
 """Room for the stamps (64 bytes) and an extended error with its offender (at most 64)."""
 
 
@@ -113,10 +114,10 @@ class Inbox:
 
     def stamps(self, count: int) -> npt.NDArray[np.int64]:
         """The software stamp of each of the first `count` packets, UTC ns; 0 where there is none."""
-        control = self.control_i64[:count]
-        is_stamp = (self.control_u32[:count, 2] == socket.SOL_SOCKET) & (self.control_u32[:count, 3] == SO_TIMESTAMPING)
-        is_stamp &= self.control_lengths[:count] >= 64
-        return np.where(is_stamp, control[:, 2] * 1_000_000_000 + control[:, 3], 0)
+        head = self.control_i64[:count, 1:4].copy()  # level and type, seconds, nanoseconds
+        is_stamp = (head[:, 0] == _STAMP_HEAD) & (self.control_lengths[:count] >= 64)
+        stamps: npt.NDArray[np.int64] = (head[:, 1] * 1_000_000_000 + head[:, 2]) * is_stamp
+        return stamps
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,24 +13,33 @@ FREE, OUT, ANSWERED, LOST, TOLD, UNHEARD = range(6)
 """LOST: not received, by silence or refusal. TOLD: that, and a late reply has been told.
 UNHEARD: it left, but is unmeasured, since we could not listen."""
 
-_COLUMNS = {
-    "row": np.int32,
-    "slot": np.int64,
-    "nonce": np.uint64,
-    "high": np.uint64,  # the address asked, as two words
-    "low": np.uint64,
-    "length": np.uint16,
-    "timeout_ns": np.int64,
-    "mono_ns": np.int64,  # just before the send, in user space
-    "wall_ns": np.int64,
-    "tx_ns": np.int64,  # kernel stamp, UTC; 0: none
-    "channel": np.uint16,
-    "state": np.uint8,
-}
+RECORD = np.dtype(
+    [
+        ("nonce", np.uint64),
+        ("high", np.uint64),  # the address asked, as two words
+        ("low", np.uint64),
+        ("slot", np.int64),
+        ("timeout_ns", np.int64),
+        ("mono_ns", np.int64),  # just before the send, in user space
+        ("wall_ns", np.int64),
+        ("tx_ns", np.int64),  # kernel stamp, UTC; 0: none
+        ("row", np.int32),
+        ("length", np.uint16),
+        ("channel", np.uint16),
+        ("state", np.uint8),
+    ],
+    align=True,
+)
+Records = npt.NDArray[np.void]
 
 
 class Flights:
-    """The ring; `head` is the number of the next probe."""
+    """The ring; `head` is the number of the next probe.
+
+    One record a flight, so that a batch of replies gathers everything it needs at once; every column is a view.
+    """
+
+    ring: Records
 
     row: npt.NDArray[np.int32]
     slot: npt.NDArray[np.int64]
@@ -48,21 +57,24 @@ class Flights:
     def __init__(self, capacity: int = 1024) -> None:
         self.head = 0
         self.size = 1 << max(capacity - 1, 1023).bit_length()
-        for name, kind in _COLUMNS.items():
-            setattr(self, name, np.zeros(self.size, kind))
+        self._view(np.zeros(self.size, RECORD))
+
+    def _view(self, ring: Records) -> None:
+        self.ring = ring
+        for name in RECORD.names or ():
+            setattr(self, name, ring[name])
 
     def grow(self, capacity: int) -> None:
         """Make room for more; everything in the ring stays known."""
         if capacity <= self.size:
             return
-        old = {name: getattr(self, name) for name in _COLUMNS}
+        old = self.ring
         numbers = np.arange(max(self.head - self.size, 0), self.head)
         source = numbers & (self.size - 1)
         self.size = 1 << (capacity - 1).bit_length()
-        for name, kind in _COLUMNS.items():
-            column = np.zeros(self.size, kind)
-            column[numbers & (self.size - 1)] = old[name][source]
-            setattr(self, name, column)
+        ring = np.zeros(self.size, RECORD)
+        ring[numbers & (self.size - 1)] = old[source]
+        self._view(ring)
 
     def places(self, first: int, count: int) -> npt.NDArray[np.int64] | slice:
         """Where the probes numbered [first, first + count) sit; a slice unless they wrap around."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from netsla.model import SECOND, RowArray, Target
 from netsla.probes.batch import Outbox
 from netsla.probes.channel import Options
+from netsla.probes.flight import OUT, RECORD, Records
 from netsla.probes.schedule import Timetable, tick_ns
 from netsla.probes.sockets import NOWHERE
 from netsla.wire import icmp
@@ -37,6 +38,13 @@ class Lane:
     outbox: Outbox | None
     channel: int = NOWHERE
     checksum: bool = False
+    flights: Records = field(init=False)  # as they enter the ring, but for what each send decides
+
+    def __post_init__(self) -> None:
+        self.flights = np.zeros(len(self.rows), RECORD)
+        self.flights["row"], self.flights["high"], self.flights["low"] = self.rows, self.high, self.low
+        self.flights["timeout_ns"], self.flights["length"] = self.timeout_ns, icmp.HEADER + self.size
+        self.flights["state"] = OUT
 
 
 @dataclass(slots=True)

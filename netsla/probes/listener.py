@@ -17,7 +17,7 @@ from netsla.probes import flight
 from netsla.probes.audit import Audit, Clock
 from netsla.probes.batch import EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, Inbox
 from netsla.probes.channel import Channel
-from netsla.probes.flight import Flights
+from netsla.probes.flight import Flights, Records
 from netsla.probes.outlet import Outlet
 from netsla.probes.session import Sessions
 from netsla.wire import icmp
@@ -87,6 +87,9 @@ class Listener:
         lengths = inbox.lengths[:count]
         place, known = flights.find(*icmp.tokens(inbox.packets[:count], lengths))
         known &= is_tx
+        if known.all():
+            flights.tx_ns[place] = stamps
+            return False
         flights.tx_ns[place[known]] = stamps[known]
         errors = np.flatnonzero(~is_tx)
         for i in errors:
@@ -149,43 +152,47 @@ class Listener:
         inbox, flights = self._inbox, self._flights
         packets, lengths = inbox.packets[:count], inbox.lengths[:count]
         place, valid = flights.find(*icmp.tokens(packets, lengths))
+        ours = flights.ring[place]
         family = channel.options.family
         if channel.raw and family == 4:
             start = (packets[:, 0] & 15).astype(np.int64) * 4
             kind = packets[np.arange(count), start]
-            valid &= lengths - start == flights.length[place]
+            valid &= lengths - start == ours["length"]
             valid &= icmp.intact(packets, start, lengths)  # for a raw socket the kernel does not check it
         else:
             kind = packets[:, 0]
-            valid &= lengths == flights.length[place]
+            valid &= lengths == ours["length"]
         valid &= kind == icmp.ECHO_REPLY[family]
         names = inbox.names[:count]
         if family == 4:
-            valid &= np.ascontiguousarray(names[:, 4:8]).view("<u4")[:, 0] == flights.low[place]
+            valid &= np.ascontiguousarray(names[:, 4:8]).view("<u4")[:, 0] == ours["low"]
         else:
             words = np.ascontiguousarray(names[:, 8:24]).view("<u8")
-            valid &= (words[:, 0] == flights.high[place]) & (words[:, 1] == flights.low[place])
-        self._audit.strangers += count - int(valid.sum())
-        self._accept(place[valid], inbox.stamps(count)[valid])
+            valid &= (words[:, 0] == ours["high"]) & (words[:, 1] == ours["low"])
+        stamps = inbox.stamps(count)
+        if not valid.all():
+            self._audit.strangers += count - int(valid.sum())
+            place, ours, stamps = place[valid], ours[valid], stamps[valid]
+        self._accept(place, ours, stamps)
 
-    def _accept(self, place: IntArray, stamps: IntArray) -> None:
+    def _accept(self, place: IntArray, ours: Records, stamps: IntArray) -> None:
         """Replies to our probes, in order of arrival."""
         if not len(place):
             return
         flights = self._flights
         self._mark[place[::-1]] = self._order[: len(place)][::-1]
         first = self._mark[place] == self._order[: len(place)]
-        state = flights.state[place]
-        rtt, flags = self._round_trips(place, stamps)
+        state = ours["state"]
+        rtt, flags = self._round_trips(ours, stamps)
         fresh = first & (state == flight.OUT)
-        in_time = fresh & (rtt <= flights.timeout_ns[place])
-        late = (fresh & ~in_time) | (first & (state == flight.LOST))
-        again = ~in_time & ~late & (state != flight.UNHEARD)
+        in_time = fresh & (rtt <= ours["timeout_ns"])
         if in_time.all():
             flights.state[place] = flight.ANSWERED
-            self._outlet.tell(place, Outcome.ANSWERED, rtt, flags)
-            self._sessions.heard(flights.row[place], self._clock.mono())
+            self._outlet.tell_records(ours, Outcome.ANSWERED, rtt, flags)
+            self._sessions.heard(ours["row"], self._clock.mono())
             return
+        late = (fresh & ~in_time) | (first & (state == flight.LOST))
+        again = ~in_time & ~late & (state != flight.UNHEARD)
         flights.state[place[in_time]] = flight.ANSWERED
         self._outlet.tell(place[in_time], Outcome.ANSWERED, rtt[in_time], flags[in_time])
         self._sessions.heard(flights.row[place[in_time]], self._clock.mono())
@@ -194,19 +201,19 @@ class Listener:
         self._outlet.tell(place[late], Outcome.LATE, rtt[late], flags[late])
         self._outlet.tell(place[again], Outcome.DUPLICATE)
 
-    def _round_trips(self, place: IntArray, stamps: IntArray) -> tuple[IntArray, npt.NDArray[np.uint8]]:
+    def _round_trips(self, ours: Records, stamps: IntArray) -> tuple[IntArray, npt.NDArray[np.uint8]]:
         """RTT in ns by kernel stamps; where the wall clock was set in flight, put right by the monotonic one."""
-        flights = self._flights
         mono, wall = self._clock.both()
-        sent = flights.tx_ns[place]
-        unstamped = (sent == 0) | (stamps == 0)
-        sent = np.where(sent == 0, flights.wall_ns[place], sent)
-        rtt = np.where(stamps == 0, wall, stamps) - sent
-        flags = np.where(unstamped, SampleFlag.USER_STAMP, 0).astype(np.uint8)
-        elapsed = mono - flights.mono_ns[place]
+        sent, flags = ours["tx_ns"], np.zeros(len(ours), np.uint8)
+        if not (sent.all() and stamps.all()):
+            flags[(sent == 0) | (stamps == 0)] = SampleFlag.USER_STAMP
+            sent = np.where(sent == 0, ours["wall_ns"], sent)
+            stamps = np.where(stamps == 0, wall, stamps)
+        rtt = stamps - sent
+        elapsed = mono - ours["mono_ns"]
         stepped = (rtt < 0) | (rtt > elapsed + STEP_NS)
         if stepped.any():
-            shift = (wall - mono) - (flights.wall_ns[place] - flights.mono_ns[place])
+            shift = (wall - mono) - (ours["wall_ns"] - ours["mono_ns"])
             rtt = np.where(stepped, np.clip(rtt - shift, 0, elapsed), rtt)
             flags[stepped] |= np.uint8(SampleFlag.CLOCK_STEP)
         return rtt, flags

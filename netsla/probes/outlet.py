@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsla.model import IntArray, Outcome, RowArray, Samples
-from netsla.probes.flight import Flights
+from netsla.probes.flight import Flights, Records
 
 
 class Outlet:
@@ -31,16 +31,24 @@ class Outlet:
         detail: npt.NDArray[np.uint16] | None = None,
     ) -> None:
         """The same outcome for all these flights."""
-        count = len(place)
-        if not count:
-            return
-        flights = self._flights
-        sent = flights.tx_ns[place]
+        if len(place):
+            self.tell_records(self._flights.ring[place], outcome, rtt, flags, detail)
+
+    def tell_records(
+        self,
+        ours: Records,
+        outcome: Outcome,
+        rtt: IntArray | None = None,
+        flags: npt.NDArray[np.uint8] | None = None,
+        detail: npt.NDArray[np.uint16] | None = None,
+    ) -> None:
+        """The same outcome for all these flights, copied from the ring."""
+        count, sent = len(ours), ours["tx_ns"]
         self._batches.append(
             Samples(
-                flights.row[place],
-                flights.slot[place],
-                np.where(sent == 0, flights.wall_ns[place], sent),
+                ours["row"],
+                ours["slot"],
+                sent if sent.all() else np.where(sent == 0, ours["wall_ns"], sent),
                 np.full(count, -1) if rtt is None else rtt,
                 np.full(count, outcome, np.uint8),
                 np.zeros(count, np.uint16) if detail is None else detail,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
-_BATCH = 256  # probes that a tick should carry: where the cost of a tick is spread thin enough
+_BATCH = 400  # probes that a tick should carry: where the cost of a tick is spread thin enough
 _LONGEST_NS = 100_000_000
 
 
@@ -25,10 +25,9 @@ def phase_share(key: str) -> int:
 
 
 def tick_ns(rate: float, shortest_interval_ns: int) -> int:
-    """Length of a tick for `rate` probes/s: 10, 20, 50 or 100 ms, never longer than an interval."""
-    wanted = _BATCH / rate * 1e9 if rate else _LONGEST_NS
-    fitting = [step for step in (10, 20, 50, 100) if step * 1_000_000 <= max(wanted, GRAIN_NS)]
-    return max(min(fitting[-1] * 1_000_000, shortest_interval_ns), min(GRAIN_NS, shortest_interval_ns))
+    """Length of a tick for `rate` probes/s: whole grains, at most 100 ms, never longer than an interval."""
+    wanted = min(_BATCH / rate * 1e9, _LONGEST_NS) if rate else _LONGEST_NS
+    return min(max(int(wanted) // GRAIN_NS, 1) * GRAIN_NS, shortest_interval_ns)
 
 
 class Timetable:

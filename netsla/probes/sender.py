@@ -73,12 +73,10 @@ class Sender:
         """Write the flights of a slice into the ring."""
         flights, count = self._flights, stop - begin
         at = flights.places(flights.head, count)
-        flights.row[at], flights.slot[at], flights.nonce[at] = lane.rows[begin:stop], slot, nonces
-        flights.high[at], flights.low[at] = lane.high[begin:stop], lane.low[begin:stop]
-        flights.length[at], flights.timeout_ns[at] = icmp.HEADER + lane.size, lane.timeout_ns
+        flights.ring[at] = lane.flights[begin:stop]
         mono, wall = self._clock.both()
-        flights.mono_ns[at], flights.wall_ns[at], flights.tx_ns[at] = mono, wall, 0
-        flights.channel[at], flights.state[at] = lane.channel, flight.OUT
+        flights.nonce[at], flights.slot[at], flights.channel[at] = nonces, slot, lane.channel
+        flights.mono_ns[at], flights.wall_ns[at] = mono, wall
         flights.head += count
 
     def _take_back(self, shift: int, failed: list[tuple[int, int]], channel: Channel) -> None:

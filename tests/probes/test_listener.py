@@ -77,8 +77,8 @@ class Rig:
         if self.family == 4:
             self.inbox.names[:, 4:8] = self.flights.low.astype("<u4").view(np.uint8).reshape(-1, 4)
         else:
-            self.inbox.names[:, 8:16] = self.flights.high.view(np.uint8).reshape(-1, 8)
-            self.inbox.names[:, 16:24] = self.flights.low.view(np.uint8).reshape(-1, 8)
+            self.inbox.names[:, 8:16] = np.ascontiguousarray(self.flights.high).view(np.uint8).reshape(-1, 8)
+            self.inbox.names[:, 16:24] = np.ascontiguousarray(self.flights.low).view(np.uint8).reshape(-1, 8)
         self.inbox.rx[:] = self.flights.tx_ns + rtt_ns
 
     def take(self, packets: int = PROBES) -> Samples:
