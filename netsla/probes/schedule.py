@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
-_BATCH = 400  # probes that a tick should carry: where the cost of a tick is spread thin enough
+_BATCH = 300  # probes that a tick should carry: enough to spread its cost, few enough to leave within 3 ms
 _LONGEST_NS = 100_000_000
 
 

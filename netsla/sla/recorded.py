@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,6 +42,22 @@ class Recorded:
 
     def __len__(self) -> int:
         return len(self.start_s)
+
+    @staticmethod
+    def of(endpoint: str, probe: str, columns: Mapping[str, IntArray], within: dict[int, IntArray]) -> Recorded:
+        """From columns by name, `reason` among them."""
+        c = columns
+        return Recorded(
+            endpoint, probe, c["start_s"], c["seconds"], c["sent"], c["received"], c["unmeasured"], c["late"],
+            c["duplicate"], c["rtt_sum_us"], c["rtt_min_us"], c["rtt_max_us"], c["jitter_sum_us"], c["jitter_pairs"],
+            c["reason"].astype(np.uint8), within,
+        )  # fmt: skip
+
+
+NUMBERS = (
+    "start_s", "seconds", "sent", "received", "unmeasured", "late", "duplicate", "rtt_sum_us", "rtt_min_us",
+    "rtt_max_us", "jitter_sum_us", "jitter_pairs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -143,6 +143,7 @@ class Look:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._lanes: dict[int, Lane] | None = None
+        self._lane_sets: dict[bytes, tuple[Lane, ...]] = {}
         self._layouts: dict[int, Layout] = {}
 
     # --- one agreement ------------------------------------------------------------------------------
@@ -153,19 +154,26 @@ class Look:
 
     def intervals(self, agreement: str, start_ns: int, end_ns: int) -> list[Series]:
         """Every interval that begins in [start, end), by lane in order of name."""
+        return [series for some in self.each(agreement, start_ns, end_ns) for series in some]
+
+    def each(self, agreement: str, start_ns: int, end_ns: int, at_once: int = 24) -> Iterator[list[Series]]:
+        """The same, some lanes at a time: a month of a large agreement does not fit into memory."""
         first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
-        parts: dict[Lane, list[_Part]] = defaultdict(list)
-        alike: dict[tuple[tuple[Lane, ...], int], list[StoredBlock]] = defaultdict(list)
-        for block in self.blocks(first // HOUR, -(-last // HOUR), agreement):
-            alike[block.lanes, block.seconds].append(block)
-        for (lanes, seconds), blocks in alike.items():
-            for part in _sealed_parts(lanes, seconds, blocks, agreement):
-                parts[part.series.lane].append(part)
+        index = list(self._index(first // HOUR, -(-last // HOUR), agreement))
+        loose: dict[Lane, list[_Part]] = defaultdict(list)
         for cell, layout in self.cells(first, last):
             for part in _loose_parts(cell, layout, agreement):
-                parts[part.series.lane].append(part)
-        joined = (_join(parts[lane], first, last) for lane in sorted(parts))
-        return [series for series in joined if len(series.start)]
+                loose[part.series.lane].append(part)
+        lanes = sorted({lane for entry in index for lane in entry.lanes if lane.agreement == agreement} | loose.keys())
+        for begin in range(0, len(lanes), at_once):
+            wanted = set(lanes[begin : begin + at_once])
+            parts: dict[Lane, list[_Part]] = defaultdict(list)
+            for (owned, seconds), entries in _alike(index, wanted).items():
+                blocks = [self.block(entry.id) for entry in entries]
+                for part in _sealed_parts(owned, seconds, blocks, wanted):
+                    parts[part.series.lane].append(part)
+            joined = (_join(parts[lane] + loose.get(lane, []), first, last) for lane in sorted(wanted))
+            yield [series for series in joined if len(series.start)]
 
     def distribution(self, agreement: str, start_ns: int, end_ns: int) -> dict[Lane, IntArray]:
         """Latency histograms over [start, end), to the hour where it is sealed: by lane, BUCKETS counts."""
@@ -251,6 +259,26 @@ class Look:
             for row in self.connection.execute(query + " ORDER BY id", (hour, *more)):
                 yield self.stored(row)
 
+    def _index(self, first: int, last: int, agreement: str) -> Iterator[_Entry]:
+        """What blocks of an agreement there are, without reading them."""
+        query = "SELECT id, seconds, lanes FROM block WHERE hour = ? AND first <= ? AND last >= ? ORDER BY id"
+        first, last = self._sealed_range(first, last)
+        for hour in range(first, last):
+            for number, seconds, lanes in self.connection.execute(query, (hour, agreement, agreement)):
+                yield _Entry(number, seconds, self.lanes(lanes, number, hour))
+
+    def lanes(self, ids: bytes, block: int, hour: int) -> tuple[Lane, ...]:
+        """The lanes of a block by name; raises BrokenError."""
+        if ids not in self._lane_sets:
+            if self._lanes is None:
+                self._lanes = read_lanes(self.connection)
+            try:
+                self._lane_sets[ids] = tuple(self._lanes[int(lane)] for lane in np.frombuffer(ids, "<u4"))
+            except (KeyError, ValueError) as error:
+                text = f"block {block} (hour {hour_text(hour)}): its lanes are not known: {error}"
+                raise BrokenError(text) from error
+        return self._lane_sets[ids]
+
     def block(self, number: int) -> StoredBlock:
         """One block by its id; raises BrokenError."""
         query = f"SELECT first, last, {_BLOCK} FROM block WHERE id = ?"  # noqa: S608 - own names
@@ -266,13 +294,8 @@ class Look:
 
     def stored(self, row: tuple[Any, ...]) -> StoredBlock:
         """A row of `block` with its lanes by name."""
-        if self._lanes is None:
-            self._lanes = read_lanes(self.connection)
         number, hour, seconds, lane_ids, figures, spectrum, links = row
-        try:
-            lanes = tuple(self._lanes[int(lane)] for lane in np.frombuffer(lane_ids, "<u4"))
-        except (KeyError, ValueError) as error:
-            raise BrokenError(f"block {number} (hour {hour_text(hour)}): its lanes are not known: {error}") from error
+        lanes = self.lanes(lane_ids, number, hour)
         return StoredBlock(number, hour, seconds, lanes, lane_ids, figures, spectrum, links)
 
     def _sealed_range(self, first: int, last: int) -> tuple[int, int]:
@@ -307,19 +330,38 @@ class _Part(NamedTuple):
     block: IntArray
 
 
-def _sealed_parts(lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], agreement: str) -> Iterator[_Part]:
+class _Entry(NamedTuple):
+    """A block that is not read yet."""
+
+    id: int
+    seconds: int
+    lanes: tuple[Lane, ...]
+
+
+def _alike(index: list[_Entry], wanted: set[Lane]) -> dict[tuple[tuple[Lane, ...], int], list[_Entry]]:
+    """Blocks that hold wanted lanes, those with the same lanes together."""
+    found: dict[tuple[tuple[Lane, ...], int], list[_Entry]] = {}
+    for entry in index:
+        found.setdefault((entry.lanes, entry.seconds), []).append(entry)
+    return {key: entries for key, entries in found.items() if not wanted.isdisjoint(key[0])}
+
+
+def _sealed_parts(
+    lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], wanted: set[Lane]
+) -> Iterator[_Part]:
     """Blocks with the same lanes, joined lane by lane."""
-    bounds = [(first, last) for name, first, last in owners(lanes) if name == agreement]
-    if not bounds:
-        return
-    hours = [cut_rows(block.hours(), *bounds[0]) for block in blocks]
+    rows = [row for row, lane in enumerate(lanes) if lane in wanted]
+    bounds = rows[0], rows[-1] + 1
+    hours = [cut_rows(block.hours(), *bounds) for block in blocks]
     slots = HOUR // seconds
     start = np.concatenate([block.hour * HOUR + np.arange(slots) * seconds for block in blocks])
     number = np.repeat([block.id for block in blocks], slots)
     matrix = np.concatenate([hour.matrix for hour in hours], axis=2)
     names = ("present", "rtt_min_us", "rtt_max_us", "standing", "reason")
     present, low, high, standing, reason = (np.concatenate([getattr(h, name) for h in hours], axis=1) for name in names)
-    for row, lane in enumerate(lanes[slice(*bounds[0])]):
+    for row, lane in enumerate(lanes[slice(*bounds)]):
+        if lane not in wanted:
+            continue
         here = present[row]
         columns = matrix[: Column.LE + len(lane.thresholds_us), row][:, here]
         series = Series(

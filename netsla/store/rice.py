@@ -23,14 +23,18 @@ _LOW = np.uint64(7)
 def encode(rows: IntArray, present: npt.NDArray[np.bool_]) -> bytes:
     """Rows (R, S); where `present` is false the value does not matter."""
     centre = _centres(rows, present)
-    distance = np.where(present, rows - centre[:, None], 0)
-    zigzag = (distance << 1) ^ (distance >> 63)
+    zigzag = _zigzag(np.where(present, rows - centre[:, None], 0))
     mean = zigzag.mean(axis=1)
     plain = (mean < _STILL) & (zigzag.max(axis=1) < 256)
     k = np.clip(np.ceil(np.log2(np.maximum(mean * np.log(2), 1))), 0, 55).astype(np.int64)
-    still = zigzag[plain].astype(np.uint8).tobytes()
     k[plain] = _PLAIN
-    head = zlib.compress(k.astype(np.uint8).tobytes() + varint((centre << 1) ^ (centre >> 63)) + still, _DEEP)
+    places = centre >> _coarse(k)
+    zigzag = _zigzag(np.where(present, rows - (places << _coarse(k))[:, None], 0))
+    folded = _zigzag(places).astype("<u8")
+    planes = np.ascontiguousarray(folded.view(np.uint8).reshape(-1, 8).T)
+    depth = int(planes.any(axis=1).sum()) if len(folded) else 0
+    still = zigzag[plain].astype(np.uint8).tobytes()
+    head = zlib.compress(bytes([depth]) + k.astype(np.uint8).tobytes() + planes[:depth].tobytes() + still, _DEEP)
     quotients, low = _split(zigzag[~plain], k[~plain])
     sizes = np.array([len(head), len(quotients)], "<u4").tobytes()
     return sizes + head + quotients + low
@@ -40,11 +44,14 @@ def decode(body: bytes, rows: int, slots: int) -> IntArray:
     """Rows (R, S) again; raises ValueError or IndexError on bytes that are none of ours."""
     head_size, unary_size = (int(n) for n in np.frombuffer(body, "<u4", 2))
     head = zlib.decompress(body[8 : 8 + head_size])
-    k = np.frombuffer(head, np.uint8, rows).astype(np.int64)
+    depth = head[0]
+    k = np.frombuffer(head, np.uint8, rows, 1).astype(np.int64)
     plain = k == _PLAIN
     still = int(plain.sum()) * slots
-    folded = unvarint(head[rows : len(head) - still])
-    centre = (folded >> 1) ^ -(folded & 1)
+    planes = np.zeros((8, rows), np.uint8)
+    planes[:depth] = np.frombuffer(head, np.uint8, depth * rows, 1 + rows).reshape(depth, rows)
+    folded = np.frombuffer(np.ascontiguousarray(planes.T).tobytes(), "<i8")
+    centre = ((folded >> 1) ^ -(folded & 1)) << _coarse(k)
     zigzag = np.empty((rows, slots), np.int64)
     zigzag[plain] = np.frombuffer(head, np.uint8, still, len(head) - still).reshape(-1, slots)
     at = 8 + head_size
@@ -59,6 +66,16 @@ def _centres(rows: IntArray, present: npt.NDArray[np.bool_]) -> IntArray:
     middle = np.maximum(present.sum(axis=1) - 1, 0) // 2
     centre = ordered[np.arange(len(rows)), middle]
     return np.where(present.any(axis=1), centre, 0)
+
+
+def _coarse(k: IntArray) -> IntArray:
+    """Bits of a centre that are not worth their place: those far below the usual distance from it."""
+    return np.where(k == _PLAIN, 0, np.maximum(k - 2, 0))
+
+
+def _zigzag(values: IntArray) -> IntArray:
+    """Signed to unsigned: 0, -1, 1, -2, … become 0, 1, 2, 3, …"""
+    return (values << 1) ^ (values >> 63)
 
 
 def _split(zigzag: IntArray, k: IntArray) -> tuple[bytes, bytes]:

@@ -24,7 +24,7 @@ from netsla.store.press import pack_counts
 from netsla.store.tables import HOUR
 
 AT_ONCE = 1000  # lanes in memory as plain arrays: 60 slots of them, with histogram, take about 30 MB
-_MOST = 500  # lanes of a block, so that one can be read without the rest of a large agreement
+_MOST = 24  # lanes of a block, so that some can be read without the rest of a large agreement
 _WORTH = 16  # lanes: 11 kB; smaller blocks lose to headers and to the pages of the file, larger ones read slower
 ABSENT = 3  # a standing code: no such interval; else standing + 1
 

@@ -81,7 +81,7 @@ def test_times_of_follow_the_grains() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "shortest", "wanted"),
-    [(0, SECOND, 100), (100, SECOND, 100), (5_000, SECOND, 80), (10_000, SECOND, 40), (50_000, SECOND, 10)],
+    [(0, SECOND, 100), (100, SECOND, 100), (5_000, SECOND, 60), (10_000, SECOND, 30), (50_000, SECOND, 10)],
 )
 def test_ticks_lengthen_when_few_are_due(rate: float, shortest: int, wanted: int) -> None:
     assert tick_ns(rate, shortest) == wanted * MILLISECOND
