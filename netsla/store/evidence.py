@@ -1,0 +1,234 @@
+"""Evidence packs: a folder from which either party settles the same figures, without agent or ledger (SLA R18).
+
+    write_pack(folder, agreement, records, exclusions, period=…, until_ns=…, links=…)
+    pack = read_pack(folder)          agreement, exclusions, records; pack.read(endpoint) feeds a report
+    verify_pack(folder) -> Checked    links, loose records, breaks with their place
+    links_of_ledger(links) -> links   the ledger's own links for a pack
+
+Rules: `agreement.yaml` is what configuration loads, `exclusions.json` and `intervals.csv` are as docs/interface.md
+says, `chain.json` may be absent: then the figures are computed all the same, and are "unchained". Whoever exports
+gives whole hours, and as much time around the period as outages over its edges and rolling windows reach.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from netsla.config import dump_agreement, load_agreement
+from netsla.errors import NetslaError
+from netsla.model import Agreement
+from netsla.sla.calendar import instant_ns
+from netsla.sla.exclusion import Exclusion
+from netsla.sla.recorded import ABSENT, NUMBERS, Recorded
+from netsla.sla.report_json import instant
+from netsla.sla.tally import Column
+from netsla.store.archive import Link, Series
+from netsla.store.interval_csv import CsvError, read_intervals, write_intervals
+from netsla.store.pack_chain import (
+    FILES,
+    Checked,
+    PackChain,
+    PackLink,
+    check_links,
+    dump,
+    file_digests,
+    load,
+    make_links,
+)
+
+AGREEMENT, EXCLUSIONS, INTERVALS = FILES
+CHAIN = "chain.json"
+_KEYS = frozenset(
+    ("id", "endpoint", "start", "end", "cause", "reason", "reference", "announced", "accepted_by", "agreed")
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pack:
+    """A pack as read; `chain` None: unchained."""
+
+    folder: Path
+    agreement: Agreement
+    exclusions: tuple[Exclusion, ...]
+    records: tuple[Recorded, ...]
+    chain: PackChain | None
+    _by_endpoint: dict[str, list[Recorded]] = field(default_factory=dict, repr=False)
+
+    def read(self, endpoint: str) -> Sequence[Recorded]:
+        """The records of one endpoint: what `settle_agreement` asks for."""
+        if not self._by_endpoint:
+            for part in self.records:
+                self._by_endpoint.setdefault(part.endpoint, []).append(part)
+        return self._by_endpoint.get(endpoint, [])
+
+
+def read_pack(folder: Path) -> Pack:
+    """Read a pack; raises ConfigError (agreement), NetslaError with file and place for everything else."""
+    agreement = load_agreement(folder / AGREEMENT)
+    records = tuple(_readable(lambda: read_intervals(folder / INTERVALS)))
+    known = {endpoint.id for endpoint in agreement.endpoints}
+    strange = sorted({part.endpoint for part in records} - known)
+    if strange:
+        raise NetslaError(
+            f"{INTERVALS}: endpoint {strange[0]!r} is not in {AGREEMENT}", f"it names {', '.join(sorted(known)[:5])}"
+        )
+    sealed = load(folder / CHAIN) if (folder / CHAIN).exists() else None
+    return Pack(folder, agreement, read_exclusions(folder / EXCLUSIONS, agreement), records, sealed)
+
+
+def _readable(read: Any) -> Any:
+    try:
+        return read()
+    except OSError as error:
+        raise NetslaError(f"cannot read {error.filename}: {error.strerror}", "check the folder of the pack") from error
+
+
+def verify_pack(folder: Path) -> Checked:
+    """Hold a pack against its chain. A pack without a chain is broken there: nothing speaks for it."""
+    if not (folder / CHAIN).exists():
+        return Checked(0, 0, (f"{CHAIN} is missing: the pack is unchained",))
+    try:
+        made = load(folder / CHAIN)
+        records = _readable(lambda: read_intervals(folder / INTERVALS))
+        digests = _readable(lambda: file_digests(folder))
+    except CsvError as error:
+        return Checked(0, 0, (str(error.problem),))
+    except NetslaError as error:
+        return Checked(0, 0, (error.problem,))
+    checked = check_links(made, records)
+    changed = [name for name in FILES if digests[name] != made.files.get(name)]
+    told = {one.split(":", 1)[0] for one in checked.breaks}
+    whole = [f"{name} is not as it was written" for name in changed if name not in told]
+    return Checked(checked.links, checked.loose, checked.breaks + tuple(whole))
+
+
+# --- exclusions ---------------------------------------------------------------------------------------
+
+
+def read_exclusions(path: Path, agreement: Agreement) -> tuple[Exclusion, ...]:
+    """The exclusions of a pack, none if the file is absent; times without an offset are local."""
+    if not path.exists():
+        return ()
+    try:
+        told = json.loads(_readable(path.read_bytes))
+    except ValueError as error:
+        raise NetslaError(f"{path.name}: {error}", "write a JSON list") from error
+    if not isinstance(told, list):
+        raise NetslaError(f"{path.name} is not a list", "write [{id, endpoint, start, end, cause, …}]")
+    zone = ZoneInfo(agreement.timezone)
+    known = {endpoint.id for endpoint in agreement.endpoints}
+    return tuple(_exclusion(path, number, one, zone, known) for number, one in enumerate(told, 1))
+
+
+def _exclusion(path: Path, number: int, one: Any, zone: ZoneInfo, known: set[str]) -> Exclusion:
+    place = f"{path.name}: exclusion {number}"
+    if not isinstance(one, dict) or not {"id", "start", "end", "cause"} <= one.keys():
+        raise NetslaError(f"{place} has no id, start, end or cause", "write them all")
+    if strange := sorted(one.keys() - _KEYS):
+        raise NetslaError(f"{place}: unknown key {strange[0]!r}", f"known are {', '.join(sorted(_KEYS))}")
+    if one.get("endpoint") is not None and one["endpoint"] not in known:
+        raise NetslaError(
+            f"{place}: unknown endpoint {one['endpoint']!r}", "name one of the agreement, or null for all"
+        )
+    start, end = _at(place, one, "start", zone), _at(place, one, "end", zone)
+    if start >= end:
+        raise NetslaError(f"{place} ends before it begins", "write start before end")
+    announced = _at(place, one, "announced", zone) if one.get("announced") is not None else None
+    return Exclusion(
+        str(one["id"]), one.get("endpoint"), start, end, str(one["cause"]), str(one.get("reason") or ""),
+        str(one.get("reference") or ""), announced, str(one.get("accepted_by") or ""), one.get("agreed") is True,
+    )  # fmt: skip
+
+
+def _at(place: str, one: dict[str, Any], key: str, zone: ZoneInfo) -> int:
+    try:
+        at = datetime.fromisoformat(str(one[key]))
+    except ValueError as error:
+        raise NetslaError(f"{place}: {key}: {one[key]!r} is no ISO 8601 time", "write 2026-10-05T02:00Z") from error
+    return instant_ns(at if at.tzinfo is not None else at.replace(tzinfo=zone))
+
+
+def _told(one: Exclusion) -> dict[str, Any]:
+    return {
+        "id": one.id, "endpoint": one.endpoint, "start": instant(one.start_ns), "end": instant(one.end_ns),
+        "cause": one.cause, "reason": one.reason, "reference": one.reference,
+        "announced": None if one.announced_ns is None else instant(one.announced_ns),
+        **({"accepted_by": one.accepted_by} if one.accepted_by else {}), **({"agreed": True} if one.agreed else {}),
+    }  # fmt: skip
+
+
+# --- writing ------------------------------------------------------------------------------------------
+
+
+def write_pack(
+    folder: Path,
+    agreement: Agreement,
+    records: Iterable[Recorded],
+    exclusions: Iterable[Exclusion] = (),
+    *,
+    period: str = "",
+    until_ns: int | None = None,
+    links: Sequence[PackLink] | None = None,
+) -> PackChain:
+    """Write a pack into a folder, made if need be; `links` None: chain the records as they are given here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = sorted(records, key=lambda part: (part.endpoint, part.probe))
+    (folder / AGREEMENT).write_text(dump_agreement(agreement), encoding="utf-8")
+    told = [_told(one) for one in exclusions]
+    (folder / EXCLUSIONS).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_intervals(folder / INTERVALS, kept)
+    chained = tuple(links) if links is not None else make_links(agreement.id, kept)
+    made = PackChain(agreement.id, period, until_ns, file_digests(folder), chained)
+    (folder / CHAIN).write_text(dump(made), encoding="utf-8")
+    return made
+
+
+def links_of_ledger(links: Iterable[Link]) -> tuple[PackLink, ...]:
+    """The ledger's links as a pack carries them."""
+    return tuple(
+        PackLink(
+            one.hour, one.seconds, tuple((lane.endpoint, lane.probe, lane.thresholds_us) for lane in one.lanes),
+            one.previous, one.figures, one.stored, one.hash,
+        )
+        for one in links
+    )  # fmt: skip
+
+
+def records_of_ledger(series: Iterable[Series]) -> list[Recorded]:
+    """The ledger's series as records, one per probe: lanes that differ only in thresholds are joined."""
+    parts: dict[tuple[str, str], list[Recorded]] = {}
+    for one in series:
+        parts.setdefault((one.lane.endpoint, one.lane.probe), []).append(_recorded(one))
+    return [_joined(parts[name]) for name in sorted(parts)]
+
+
+def _recorded(one: Series) -> Recorded:
+    m = one.matrix
+    within = {limit: m[Column.LE + n] for n, limit in enumerate(one.lane.thresholds_us)}
+    return Recorded(
+        one.lane.endpoint, one.lane.probe, one.start, one.seconds, m[Column.SENT], m[Column.RECEIVED],
+        m[Column.UNMEASURED], m[Column.LATE], m[Column.DUPLICATE], m[Column.RTT_SUM], one.rtt_min_us, one.rtt_max_us,
+        m[Column.JITTER_SUM], m[Column.JITTER_PAIRS], one.reason, within,
+    )  # fmt: skip
+
+
+def _joined(parts: list[Recorded]) -> Recorded:
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate([part.start_s for part in parts]), kind="stable")
+    names = (*NUMBERS, "reason")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names}
+    limits = sorted({limit for part in parts for limit in part.within})
+    within = {
+        limit: np.concatenate([part.within.get(limit, np.full(len(part), ABSENT, np.int64)) for part in parts])[order]
+        for limit in limits
+    }
+    return Recorded.of(parts[0].endpoint, parts[0].probe, columns, within)

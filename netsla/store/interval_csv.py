@@ -1,0 +1,283 @@
+"""`intervals.csv`: closed intervals as text that any system can write, read as columns.
+
+Rules: bytes are parsed by arrays, 16 MiB at a time: a month of ten endpoints takes about a second. Every mistake is
+named with its line. Counts that are left empty are 0, latency figures that are left empty are not known, a missing
+interval is unknown. Columns may stand in any order; of the fixed ones only those that can be missed may be missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.errors import NetslaError
+from netsla.model import IntArray, Reason
+from netsla.sla.interval import NO_REASON
+from netsla.sla.recorded import ABSENT, Recorded
+
+HEADER = (
+    "endpoint", "probe", "start", "seconds", "sent", "received", "unmeasured", "late", "duplicate", "rtt_sum_us",
+    "rtt_min_us", "rtt_max_us", "jitter_sum_us", "jitter_pairs", "reason",
+)  # fmt: skip
+_NEEDED = ("endpoint", "probe", "start", "seconds", "sent", "received")
+_OR_ZERO = ("unmeasured", "late", "duplicate", "jitter_pairs")
+_OR_ABSENT = ("rtt_sum_us", "rtt_min_us", "rtt_max_us", "jitter_sum_us")
+_CHUNK = 16 << 20  # bytes
+_WORDS = {reason.label: int(reason) for reason in Reason} | {"suspect_clock": int(Reason.CLOCK_STEP), "": NO_REASON}
+_STAMP = b"0000-00-00T00:00:00Z"  # the layout that is read fast
+_DIGITS = 18  # more would not fit 64 bits
+
+Texts = npt.NDArray[np.bytes_]
+
+
+class CsvError(NetslaError):
+    """A line that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Parsed lines: names and numbers by column."""
+
+    endpoint: Texts
+    probe: Texts
+    numbers: dict[str, IntArray]
+
+    def __len__(self) -> int:
+        return len(self.endpoint)
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+def read_intervals(path: Path) -> list[Recorded]:
+    """Every probe's records, by (endpoint, probe) in order of name; raises CsvError, OSError."""
+    parts = list(_parse(path))
+    if not parts:
+        return []
+    return list(_group(path, _Rows(
+        np.concatenate([part.endpoint for part in parts]),
+        np.concatenate([part.probe for part in parts]),
+        {name: np.concatenate([part.numbers[name] for part in parts]) for name in parts[0].numbers},
+    )))  # fmt: skip
+
+
+def _parse(path: Path) -> Iterator[_Rows]:
+    with path.open("rb") as file:
+        head = file.readline().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
+        names = [name.strip() for name in next(csv.reader([head]), [])]
+        _check_header(path, names)
+        line, rest = 2, b""
+        while True:
+            block = file.read(_CHUNK)
+            text = rest + block
+            cut = text.rfind(b"\n") + 1 if block else len(text)
+            text, rest = text[:cut], text[cut:]
+            if text.strip():
+                yield _Block(path, names, line, _plain(text, len(names))).rows()
+            line += text.count(b"\n")
+            if not block:
+                return
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    missing = [name for name in _NEEDED if name not in names]
+    strange = [name for name in names if name not in HEADER and _threshold(name) is None]
+    twice = {name for name in names if names.count(name) > 1}
+    for problem in (
+        f"no column {', '.join(missing)}" if missing else "",
+        f"unknown column {', '.join(strange)}" if strange else "",
+        f"column {', '.join(sorted(twice))} stands there twice" if twice else "",
+    ):
+        if problem:
+            raise CsvError(f"{path.name}: line 1: {problem}", f"write {','.join(HEADER)} and le_<us>")
+
+
+def _threshold(name: str) -> int | None:
+    text = name.removeprefix("le_")
+    return int(text) if name.startswith("le_") and text.isascii() and text.isdecimal() else None
+
+
+def _plain(text: bytes, columns: int) -> bytes:
+    """The same lines without quotes, carriage returns and empty lines; as it is if it has none."""
+    text = text if text.endswith(b"\n") else text + b"\n"
+    if b'"' not in text and b"\r" not in text and b"\n\n" not in text and not text.startswith(b"\n"):
+        return text
+    rows = [row or [""] * columns for row in csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))]
+    if any("," in cell or "\n" in cell for row in rows for cell in row):
+        raise CsvError("intervals.csv: a comma or a line break inside a field", "no name of ours holds one")
+    return "".join(",".join(row) + "\n" for row in rows).encode()
+
+
+def _text(cell: bytes) -> str:
+    return cell.decode("utf-8", "replace")
+
+
+def _plain_stamps(texts: Texts) -> bool:
+    """Whether all read 2026-04-01T00:00:00Z; numpy would understand more than we allow."""
+    table = texts.view(np.uint8).reshape(-1, len(_STAMP))
+    return all(
+        bool(((column >= ord("0")) & (column <= ord("9"))).all()) if sign == ord("0") else bool((column == sign).all())
+        for sign, column in zip(_STAMP, table.T, strict=True)
+    )
+
+
+class _Block:
+    """Some whole lines: where every field begins and ends, and what it says."""
+
+    def __init__(self, path: Path, names: list[str], line: int, text: bytes) -> None:
+        self._path, self._names, self._line = path, names, line
+        self._bytes = np.frombuffer(text, np.uint8)
+        breaks = self._bytes == ord("\n")
+        stops = np.flatnonzero(breaks | (self._bytes == ord(",")))
+        columns, lines = len(names), int(breaks.sum())
+        per_line = np.diff(np.flatnonzero(breaks[stops]), prepend=-1)
+        odd = np.flatnonzero(per_line != columns)
+        if len(odd):
+            problem = f"{int(per_line[odd[0]])} fields instead of {columns}"
+            raise self._wrong(int(odd[0]), problem)
+        stop = stops.reshape(lines, columns)
+        start = np.concatenate([[0], stops[:-1] + 1]).reshape(lines, columns)
+        full = stop[:, -1] - start[:, 0] > columns - 1  # lines of nothing but commas were empty
+        self._start, self._stop = start[full], stop[full]
+        self._place = np.flatnonzero(full)
+
+    def _wrong(self, row: int, problem: str) -> CsvError:
+        return CsvError(f"{self._path.name}: line {self._line + row}: {problem}", "correct the line, or leave it out")
+
+    def rows(self) -> _Rows:
+        numbers = {name: self._integers(name) for name in ("seconds", "sent", "received")}
+        numbers |= {name: self._integers(name, 0) for name in _OR_ZERO}
+        numbers |= {name: self._integers(name, ABSENT) for name in _OR_ABSENT}
+        numbers |= {name: self._integers(name, ABSENT) for name in self._names if _threshold(name) is not None}
+        numbers["start"] = self._starts()
+        numbers["reason"] = self._reasons()
+        numbers["line"] = self._line + self._place
+        self._check(numbers)
+        return _Rows(self._texts("endpoint"), self._texts("probe"), numbers)
+
+    def _check(self, numbers: dict[str, IntArray]) -> None:
+        for bad, problem in (
+            (numbers["received"] > numbers["sent"], "more received than sent"),
+            (numbers["seconds"] <= 0, "an interval of no length"),
+        ):
+            if bad.any():
+                raise self._wrong(int(self._place[np.argmax(bad)]), problem)
+
+    def _texts(self, name: str) -> Texts:
+        """A column as bytes."""
+        column = self._names.index(name)
+        start, stop = self._start[:, column], self._stop[:, column]
+        width = max(int((stop - start).max(initial=0)), 1)
+        at = start[:, None] + np.arange(width)
+        inside = at < stop[:, None]
+        cells = np.where(inside, self._bytes[np.minimum(at, len(self._bytes) - 1)], 0).astype(np.uint8)
+        texts: Texts = np.ascontiguousarray(cells).view(f"S{width}")[:, 0]
+        return texts
+
+    def _integers(self, name: str, empty: int | None = None) -> IntArray:
+        """A column of whole numbers of 0 or more; `empty` stands for a field left empty."""
+        if name not in self._names:
+            return np.full(len(self._start), empty or 0, np.int64)
+        column = self._names.index(name)
+        at, stop = self._start[:, column].copy(), self._stop[:, column]
+        length = stop - at
+        value = np.zeros(len(at), np.int64)
+        bad = (length > _DIGITS) | ((length == 0) & (empty is None))
+        for _ in range(min(int(length.max(initial=0)), _DIGITS)):
+            live = at < stop
+            digit = self._bytes[np.minimum(at, len(self._bytes) - 1)].astype(np.int64) - ord("0")
+            bad |= live & ((digit < 0) | (digit > 9))
+            value = np.where(live, value * 10 + digit, value)
+            at += 1
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise self._wrong(int(self._place[row]), f"{name}: {_text(self._texts(name)[row])!r} is no whole number")
+        return value if empty is None else np.where(length == 0, empty, value)
+
+    def _starts(self) -> IntArray:
+        """UTC seconds."""
+        texts = self._texts("start")
+        if texts.dtype.itemsize == len(_STAMP) and _plain_stamps(texts):
+            try:
+                return texts.astype("S19").astype("datetime64[s]").astype(np.int64)
+            except ValueError:
+                pass  # the slow way finds the line
+        known: dict[bytes, int] = {}
+        return np.array([self._start_of(text, row, known) for row, text in enumerate(texts.tolist())], np.int64)
+
+    def _start_of(self, text: bytes, row: int, known: dict[bytes, int]) -> int:
+        if text not in known:
+            try:
+                at = datetime.fromisoformat(text.decode())
+            except ValueError:
+                raise self._wrong(int(self._place[row]), f"start: {_text(text)!r} is no ISO 8601 time") from None
+            if at.tzinfo is None or at.microsecond:
+                raise self._wrong(int(self._place[row]), f"start: {_text(text)!r} is not UTC in whole seconds")
+            known[text] = int(at.astimezone(UTC).timestamp())
+        return known[text]
+
+    def _reasons(self) -> IntArray:
+        if "reason" not in self._names:
+            return np.full(len(self._start), NO_REASON, np.int64)
+        words, inverse = np.unique(self._texts("reason"), return_inverse=True)
+        codes = [_WORDS.get(_text(word), int(Reason.OTHER)) for word in words.tolist()]
+        return np.array(codes, np.int64)[inverse]
+
+
+def _group(path: Path, rows: _Rows) -> Iterator[Recorded]:
+    """Cut into probes, each in order of start."""
+    numbers = rows.numbers
+    endpoints, endpoint = np.unique(rows.endpoint, return_inverse=True)
+    probes, probe = np.unique(rows.probe, return_inverse=True)
+    owner = endpoint * len(probes) + probe
+    order = np.lexsort((numbers["start"], owner))
+    owner, start = owner[order], numbers["start"][order]
+    same = (np.diff(owner) == 0) & (start[:-1] + numbers["seconds"][order][:-1] > start[1:])
+    if same.any():
+        line = int(numbers["line"][order][1:][same][0])
+        raise CsvError(
+            f"{path.name}: line {line}: this interval is there already, or overlaps", "leave one of them out"
+        )
+    thresholds = {limit: name for name in numbers if (limit := _threshold(name)) is not None}
+    edges = np.flatnonzero(np.diff(owner, prepend=-1))
+    for begin, end in zip(edges.tolist(), [*edges[1:].tolist(), len(owner)], strict=True):
+        chosen = order[begin:end]
+        columns = {name: numbers[name][chosen] for name in (*HEADER[3:14], "reason")}
+        within = {limit: numbers[name][chosen] for limit, name in sorted(thresholds.items())}
+        within = {limit: column for limit, column in within.items() if (column != ABSENT).any()}
+        name, whose = _text(probes[probe[chosen[0]]]), _text(endpoints[endpoint[chosen[0]]])
+        yield Recorded.of(whose, name, columns | {"start_s": numbers["start"][chosen]}, within)
+
+
+# --- writing ------------------------------------------------------------------------------------------
+
+
+def write_intervals(path: Path, records: Iterable[Recorded]) -> None:
+    """Write records, in their order; columns for every threshold that any of them has."""
+    kept = list(records)
+    thresholds = sorted({limit for part in kept for limit in part.within})
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(",".join([*HEADER, *(f"le_{limit}" for limit in thresholds)]) + "\n")
+        for part in kept:
+            if len(part):
+                file.write("\n".join(map(",".join, zip(*_cells(part, thresholds), strict=True))) + "\n")
+
+
+def _cells(part: Recorded, thresholds: list[int]) -> list[list[str]]:
+    none = np.full(len(part), ABSENT, np.int64)
+    starts = np.datetime_as_string(part.start_s.astype("datetime64[s]"), unit="s").tolist()
+    numbers = [getattr(part, name) for name in HEADER[3:14]] + [part.within.get(limit, none) for limit in thresholds]
+    texts = [["" if n == ABSENT else str(n) for n in column.tolist()] for column in numbers]
+    words = {code: "" if code == NO_REASON else Reason(code).label for code in set(part.reason.tolist())}
+    reasons = [words[code] for code in part.reason.tolist()]
+    return [
+        [part.endpoint] * len(part), [part.probe] * len(part), [f"{start}Z" for start in starts],
+        *texts[:11], reasons, *texts[11:],
+    ]  # fmt: skip

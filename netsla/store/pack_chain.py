@@ -1,0 +1,247 @@
+"""The hash chain of an evidence pack: `chain.json`, made, read and held against the files beside it.
+
+Rules: its links are those of the ledger (chain.py), so that whoever kept one link of the ledger can hold the pack
+against it. A link's figures digest is made again from the rows of `intervals.csv`; every file of the pack is
+digested whole as well, so that no byte of it can change unseen. Verification names the first place of each break.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netsla.errors import NetslaError
+from netsla.model import IntArray
+from netsla.sla.recorded import ABSENT, Recorded
+from netsla.store import chain
+
+SCHEMA = "netsla.chain/1"
+FILES = ("agreement.yaml", "exclusions.json", "intervals.csv")
+HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class PackLink:
+    """One sealed hour: digests as bytes; `lanes` are (endpoint, probe, thresholds_us) in order of name."""
+
+    hour: int
+    seconds: int
+    lanes: tuple[tuple[str, str, tuple[int, ...]], ...]
+    previous: bytes
+    figures: bytes
+    stored: bytes  # of the block in the ledger; empty if there is no ledger behind the pack
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PackChain:
+    """`chain.json`: what the pack was made for, the digests of its files, and its links in order."""
+
+    agreement: str
+    period: str
+    until_ns: int | None
+    files: Mapping[str, str]
+    links: tuple[PackLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at and what is broken, the first place first; `loose` records stand in no link."""
+
+    links: int
+    loose: int
+    breaks: tuple[str, ...]
+
+    @property
+    def intact(self) -> bool:
+        """Nothing is broken."""
+        return not self.breaks
+
+
+# --- making -------------------------------------------------------------------------------------------
+
+
+def make_links(agreement: str, records: Sequence[Recorded], previous: bytes = chain.GENESIS) -> tuple[PackLink, ...]:
+    """A chain over records that no ledger has sealed, hour by hour."""
+    table = _Hours(records)
+    links = []
+    for hour in table.hours:
+        lanes = table.lanes(hour)
+        seconds = table.seconds(hour)
+        figures = table.digest(agreement, hour, seconds, lanes)
+        links.append(PackLink(hour, seconds, lanes, previous, figures, b"", chain.link(previous, figures, b"")))
+        previous = links[-1].hash
+    return tuple(links)
+
+
+def dump(made: PackChain) -> str:
+    """The text of `chain.json`."""
+    lanes = sorted({lane for link in made.links for lane in link.lanes})
+    number = {lane: n for n, lane in enumerate(lanes)}
+    links = [
+        {
+            "hour": f"{np.datetime64(link.hour, 'h')}:00Z", "seconds": link.seconds,
+            "lanes": [number[lane] for lane in link.lanes], "previous": link.previous.hex(),
+            "figures": link.figures.hex(), "stored": link.stored.hex(), "hash": link.hash.hex(),
+        }
+        for link in made.links
+    ]  # fmt: skip
+    told = {
+        "schema": SCHEMA, "agreement": made.agreement, "period": made.period, "until_ns": made.until_ns,
+        "files": dict(made.files), "lanes": [[*lane[:2], list(lane[2])] for lane in lanes], "links": links,
+    }  # fmt: skip
+    return _text({**told, "seal": _seal(told)})
+
+
+def _text(told: dict[str, Any]) -> str:
+    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+
+
+def _seal(told: dict[str, Any]) -> str:
+    return hashlib.sha256(chain.canonical(told)).hexdigest()
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the pack's files."""
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+def load(path: Path) -> PackChain:
+    """`chain.json`; raises NetslaError if it is not one, or not as it was written."""
+    text = path.read_bytes()
+    try:
+        told = json.loads(text)
+        seal = told.pop("seal")
+        lanes = [(str(e), str(p), tuple(int(t) for t in limits)) for e, p, limits in told["lanes"]]
+        links = tuple(_link(row, lanes) for row in told["links"])
+        made = PackChain(told["agreement"], told["period"], told["until_ns"], told["files"], links)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise NetslaError(f"{path.name} cannot be read: {error!r}", "ask the other party for the pack again") from error
+    if seal != _seal(told) or _text({**told, "seal": seal}).encode() != text:
+        raise NetslaError(f"{path.name} is not as it was written", "ask the other party for the pack again")
+    return made
+
+
+def _link(row: dict[str, Any], lanes: list[tuple[str, str, tuple[int, ...]]]) -> PackLink:
+    hour = int(np.datetime64(row["hour"].removesuffix("Z"), "h").astype(np.int64))
+    previous, figures, stored, made = (bytes.fromhex(row[name]) for name in ("previous", "figures", "stored", "hash"))
+    return PackLink(hour, row["seconds"], tuple(lanes[n] for n in row["lanes"]), previous, figures, stored, made)
+
+
+# --- verifying ----------------------------------------------------------------------------------------
+
+
+def check_links(made: PackChain, records: Sequence[Recorded]) -> Checked:
+    """Make every link again from the records; says at which hour they first differ, and how many more do."""
+    table = _Hours(records)
+    hours = [link.hour for link in made.links]
+    broken: dict[str, list[str]] = {}
+    previous: bytes | None = None
+    for link in made.links:
+        last_word = link is made.links[-1] or hours.count(link.hour) == 1  # a corrected hour has several links
+        for file, problem in _link_breaks(made.agreement, link, previous, table if last_word else None):
+            broken.setdefault(file, []).append(f"hour {np.datetime64(link.hour, 'h')}:00Z: {problem}")
+        previous = link.hash
+    sealed = set(hours)
+    loose = sum(table.count(hour) for hour in table.hours if hour not in sealed)
+    breaks = (
+        f"{file}: {places[0]}" + (f" (and {len(places) - 1} more places)" if places[1:] else "")
+        for file, places in broken.items()
+    )
+    return Checked(len(made.links), loose, tuple(breaks))
+
+
+def _link_breaks(
+    agreement: str, link: PackLink, previous: bytes | None, table: _Hours | None
+) -> Iterable[tuple[str, str]]:
+    if previous is not None and link.previous != previous:
+        yield "chain.json", "this link does not stand on the one before it"
+    if chain.link(link.previous, link.figures, link.stored) != link.hash:
+        yield "chain.json", "the link is not the digest of its parts"
+    if table is not None:
+        strange = sorted(set(table.names(link.hour)) - {lane[:2] for lane in link.lanes})
+        if strange:
+            yield "intervals.csv", f"{'/'.join(strange[0])} was not sealed"
+        elif table.digest(agreement, link.hour, link.seconds, link.lanes) != link.figures:
+            yield "intervals.csv", "the figures are not those that were sealed"
+
+
+class _Hours:
+    """Records by hour and lane."""
+
+    def __init__(self, records: Sequence[Recorded]) -> None:
+        self._records = {(part.endpoint, part.probe): part for part in records}
+        self._edges: dict[tuple[str, str], tuple[IntArray, IntArray]] = {}
+        for name, part in self._records.items():
+            hour = part.start_s // HOUR
+            first = np.flatnonzero(np.diff(hour, prepend=-1))
+            self._edges[name] = (hour[first], np.append(first, len(hour)))
+        found = {int(hour) for hours, _ in self._edges.values() for hour in hours}
+        self.hours: list[int] = sorted(found)
+
+    def _slice(self, name: tuple[str, str], hour: int) -> slice:
+        hours, edges = self._edges.get(name, (np.empty(0, np.int64), np.zeros(1, np.int64)))
+        at = int(np.searchsorted(hours, hour))
+        if at == len(hours) or hours[at] != hour:
+            return slice(0, 0)
+        return slice(int(edges[at]), int(edges[at + 1]))
+
+    def names(self, hour: int) -> Iterable[tuple[str, str]]:
+        """Who has records in an hour, in order of name."""
+        return (name for name in sorted(self._records) if self._slice(name, hour).stop)
+
+    def lanes(self, hour: int) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+        """The lanes of an hour: who has records, and with which thresholds."""
+        return tuple((*name, limits) for name in self.names(hour) for limits in self._thresholds(name, hour))
+
+    def _thresholds(self, name: tuple[str, str], hour: int) -> list[tuple[int, ...]]:
+        """Every set of thresholds that the records of an hour were counted with."""
+        part, here = self._records[name], self._slice(name, hour)
+        limits = sorted(part.within)
+        if not limits:
+            return [()]
+        known = np.array([part.within[limit][here] != ABSENT for limit in limits])
+        return sorted(
+            tuple(limit for limit, has in zip(limits, row, strict=True) if has)
+            for row in np.unique(known, axis=1).T.tolist()
+        )
+
+    def seconds(self, hour: int) -> int:
+        """The length of the hour's intervals: of the first one."""
+        return next(int(self._records[name].seconds[self._slice(name, hour)][0]) for name in self.names(hour))
+
+    def count(self, hour: int) -> int:
+        """How many records an hour has."""
+        spans = (self._slice(name, hour) for name in self._records)
+        return sum(part.stop - part.start for part in spans)
+
+    def digest(
+        self, agreement: str, hour: int, seconds: int, lanes: Sequence[tuple[str, str, tuple[int, ...]]]
+    ) -> bytes:
+        """The figures' digest of an hour, as the ledger makes it."""
+        tables = ((*lane, self._table(lane, hour)) for lane in lanes)
+        return chain.figures_digest(agreement, hour, seconds, tables)
+
+    def _table(self, lane: tuple[str, str, tuple[int, ...]], hour: int) -> IntArray:
+        """chain.COLUMNS and thresholds, (intervals, columns)."""
+        endpoint, probe, thresholds = lane
+        part = self._records.get((endpoint, probe))
+        if part is None:
+            return np.empty((0, len(chain.COLUMNS) + len(thresholds)), np.int64)
+        here = self._slice((endpoint, probe), hour)
+        mine = np.ones(here.stop - here.start, bool)
+        for limit, column in part.within.items():
+            mine &= (column[here] != ABSENT) == (limit in thresholds)
+        columns = [part.start_s, *(getattr(part, name) for name in chain.COLUMNS[1:])]
+        missing = np.full(len(part), ABSENT, np.int64)
+        columns += [part.within.get(limit, missing) for limit in thresholds]
+        return np.stack([column[here][mine].astype(np.int64) for column in columns], axis=1)

@@ -1,0 +1,143 @@
+"""`intervals.csv` as other systems may write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netsla.model import Reason
+from netsla.sla.recorded import NUMBERS, Recorded
+from netsla.store.interval_csv import HEADER, CsvError, read_intervals, write_intervals
+
+FULL = ",".join([*HEADER, "le_30000"])
+ROW = "hq,ping,2026-04-01T00:00:00Z,60,60,59,1,2,3,600000,9000,11000,5000,58,,57"
+SHORT = "endpoint,probe,start,seconds,sent,received"
+
+
+def read(tmp_path: Path, *lines: str, end: str = "\n") -> list[Recorded]:
+    path = tmp_path / "intervals.csv"
+    path.write_bytes(end.join([*lines, ""]).encode())
+    return read_intervals(path)
+
+
+def columns(part: Recorded) -> list[int]:
+    return [int(getattr(part, name)[0]) for name in NUMBERS]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_full_row(tmp_path: Path, end: str) -> None:
+    (part,) = read(tmp_path, FULL, ROW, end=end)
+    assert (part.endpoint, part.probe) == ("hq", "ping")
+    assert columns(part) == [1_775_001_600, 60, 60, 59, 1, 2, 3, 600_000, 9000, 11_000, 5000, 58]
+    assert part.reason.tolist() == [255]
+    assert part.within[30_000].tolist() == [57]
+
+
+def test_empty_fields_missing_columns_and_any_order(tmp_path: Path) -> None:
+    (part,) = read(tmp_path, "\ufeff" + FULL, "hq,ping,2026-04-01T00:00:00Z,60,60,59,,,,,,,,,agent_down,")
+    assert columns(part)[4:] == [0, 0, 0, -1, -1, -1, -1, 0]
+    assert part.reason.tolist() == [Reason.AGENT_DOWN]
+    assert part.within == {}
+    (part,) = read(tmp_path, "received,sent,seconds,start,probe,endpoint", "1,2,60,2026-04-01T02:00:00+02:00,ping,hq")
+    assert columns(part)[:4] == [1_775_001_600, 60, 2, 1]
+
+
+def test_quotes_blank_lines_and_no_last_newline(tmp_path: Path) -> None:
+    path = tmp_path / "intervals.csv"
+    path.write_text(f'{SHORT}\n"hq",ping,2026-04-01T00:00:00Z,60,6,6\n\n,,,,,\nhq,"ping",2026-04-01T00:01:00Z,60,6,5')
+    (part,) = read_intervals(path)
+    assert part.received.tolist() == [6, 5]
+
+
+def test_rows_are_cut_into_probes_and_put_in_order(tmp_path: Path) -> None:
+    rows = [
+        f"{e},{p},2026-04-01T00:0{m}:00Z,60,6,{m}" for m in (3, 1, 2) for e in ("b", "aa") for p in ("ping", "https")
+    ]
+    parts = read(tmp_path, SHORT, *rows)
+    assert [(part.endpoint, part.probe) for part in parts] == [
+        ("aa", "https"),
+        ("aa", "ping"),
+        ("b", "https"),
+        ("b", "ping"),
+    ]
+    assert all(part.received.tolist() == [1, 2, 3] for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("hq,ping,2026-04-01T00:00:00Z,60,6", "line 3: 5 fields instead of 6"),
+        ("hq,ping,2026-04-01T00:00:00Z,60,6,x", "line 3: received: 'x' is no whole number"),
+        ("hq,ping,2026-04-01T00:00:00Z,60,6,-1", "line 3: received: '-1' is no whole number"),
+        ("hq,ping,2026-04-01T00:00:00Z,60,,0", "line 3: sent: '' is no whole number"),
+        ("hq,ping,2026-04-01T00:00:00Z,60,6,7", "line 3: more received than sent"),
+        ("hq,ping,2026-04-01T00:00:00Z,0,6,6", "line 3: an interval of no length"),
+        ("hq,ping,yesterday,60,6,6", "line 3: start: 'yesterday' is no ISO 8601 time"),
+        ("hq,ping,2026-04-31T00:00:00Z,60,6,6", "line 3: start: '2026-04-31T00:00:00Z' is no ISO 8601 time"),
+        ("hq,ping,2026-04-01T00:00:00,60,6,6", "line 3: start: '2026-04-01T00:00:00' is not UTC"),
+        ("hq,ping,2026-03-31T23:59:00Z,60,6,6", "line 3: this interval is there already, or overlaps"),
+        ("hq,ping,2026-03-31T23:58:30Z,60,6,6", "overlaps"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(CsvError) as caught:
+        read(tmp_path, SHORT, "hq,ping,2026-03-31T23:59:00Z,60,6,6", row)
+    assert message in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("endpoint,probe,start,seconds,sent", "no column received"),
+        (SHORT + ",rtt", "unknown column rtt"),
+        (SHORT + ",sent", "column sent stands there twice"),
+    ],
+)
+def test_header(tmp_path: Path, head: str, message: str) -> None:
+    with pytest.raises(CsvError, match=message):
+        read(tmp_path, head)
+
+
+def test_only_a_header_is_no_record(tmp_path: Path) -> None:
+    assert read(tmp_path, FULL) == []
+
+
+def test_lines_are_counted_over_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsla.store.interval_csv._CHUNK", 100)
+    rows = [f"hq,ping,2026-04-01T00:{m:02}:00Z,60,6,{m % 7}" for m in range(60)]
+    (part,) = read(tmp_path, SHORT, *rows)
+    assert part.received.tolist() == [m % 7 for m in range(60)]
+    with pytest.raises(CsvError, match="line 42"):
+        read(tmp_path, SHORT, *rows[:40], "hq,ping,x,60,6,6")
+
+
+NUMBER = st.integers(0, 2**40)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(NUMBER, st.sampled_from([-1, 0, 7, 2**40]), st.sampled_from([255, 11, 12, 13])),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_what_is_written_is_read_back(tmp_path: Path, rows: list[tuple[int, int, int]]) -> None:
+    n = len(rows)
+    counts, maybe, reason = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    table = dict.fromkeys(NUMBERS, counts) | dict.fromkeys(("rtt_sum_us", "rtt_min_us", "rtt_max_us"), maybe)
+    table |= {"start_s": 60 * np.arange(n), "seconds": np.full(n, 60), "reason": reason}
+    within = {30_000: maybe, 50_000: counts}
+    path = tmp_path / "intervals.csv"
+    write_intervals(path, [Recorded.of("büro", "ping", table, within)])
+    (part,) = read_intervals(path)
+    assert part.endpoint == "büro"
+    for name, column in table.items():
+        assert getattr(part, name).tolist() == column.tolist()
+    assert part.within[50_000].tolist() == counts.tolist()
+    if (maybe >= 0).any():
+        assert part.within[30_000].tolist() == maybe.tolist()
