@@ -74,7 +74,7 @@ def _coarse(k: IntArray) -> IntArray:
 
 
 def _zigzag(values: IntArray) -> IntArray:
-    """Signed to unsigned: 0, -1, 1, -2, … become 0, 1, 2, 3, …"""
+    """Signed to unsigned: 0, -1, 1, -2 become 0, 1, 2, 3, and so on."""
     return (values << 1) ^ (values >> 63)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsla.sla.fleet import Roster
 from netsla.sla.tally import Column
 from netsla.store.layout import Lane, Layout, blank, relocate, union
+from tests.sla import builders
 from tests.store.cells import HOUR_K, cells, layout, same
 
 
@@ -50,3 +52,12 @@ def test_nothing_is_blank() -> None:
     empty = relocate(HOUR_K, 60, [], layout(2))
     assert same(empty, blank(HOUR_K, 60, layout(2)))
     assert np.array_equal(empty.standing, [-1, -1])
+
+
+def test_a_fleet_is_laid_out_by_its_rows() -> None:
+    objective = builders.latency_objective(limit_ms=30)
+    fleet = Roster().lay_out(builders.plan(endpoints=2, objectives=(objective,), references=1), now_ns=0)
+    made = Layout.of_fleet(fleet)
+    assert len(made.lanes) == fleet.rows
+    assert {lane.key: row for lane, row in made.rows.items()} == {probe.key: probe.row for probe in fleet.watched}
+    assert {lane.agreement: lane.thresholds_us for lane in made.rows} == {"a": (30_000,), "": ()}
