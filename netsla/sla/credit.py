@@ -8,7 +8,7 @@
 
 Rules: thresholds are strict, and of a table the last tier that applies counts. What one incident earns by several
 rules is credited once, at the highest. A line over many incidents (a month's availability) and the lines of those
-same incidents are never added: the better of the two is paid.
+same incidents are never added: what pays more is paid.
 """
 
 from __future__ import annotations
@@ -128,12 +128,24 @@ def _groups(lines: list[Line]) -> list[list[Line]]:
 
 
 def _group(lines: list[Line]) -> Fraction:
-    """The highest of one incident; lines of several incidents against the sum of those incidents' own."""
+    """Every incident credited once, in the way that pays most: lines of several incidents, or those of each."""
     best: dict[frozenset[str], Fraction] = {}
     for line in lines:
         best[line.incidents] = max(best.get(line.incidents, Fraction(0)), line.share)
-    single = sum((share for incidents, share in best.items() if len(incidents) <= 1), Fraction(0))
-    return max([single, *(share for incidents, share in best.items() if len(incidents) > 1)])
+    several = [(names, share) for names, share in best.items() if len(names) > 1]
+    single = {names: share for names, share in best.items() if len(names) <= 1}
+    return _packed(several, single, frozenset())
+
+
+def _packed(
+    several: list[tuple[frozenset[str], Fraction]], single: dict[frozenset[str], Fraction], taken: frozenset[str]
+) -> Fraction:
+    """The most that disjoint lines pay; there are no more lines of several incidents than rules in a table."""
+    if not several:
+        return sum((share for names, share in single.items() if not names & taken), Fraction(0))
+    (names, share), *rest = several
+    without = _packed(rest, single, taken)
+    return without if names & taken else max(without, share + _packed(rest, single, taken | names))
 
 
 def amount(share: Fraction, charge: Decimal, currency: str) -> Decimal:

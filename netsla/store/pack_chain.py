@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def load(path: Path) -> PackChain:
 
 
 def _link(row: dict[str, Any], lanes: list[tuple[str, str, tuple[int, ...]]]) -> PackLink:
-    hour = int(np.datetime64(row["hour"].removesuffix("Z"), "h").astype(np.int64))
+    hour = int(datetime.fromisoformat(row["hour"]).timestamp()) // HOUR
     previous, figures, stored, made = (bytes.fromhex(row[name]) for name in ("previous", "figures", "stored", "hash"))
     return PackLink(hour, row["seconds"], tuple(lanes[n] for n in row["lanes"]), previous, figures, stored, made)
 

@@ -66,7 +66,7 @@ def hours(count: int, endpoint: str = "hq", probe: str = "ping") -> Recorded:
 def test_a_pack_written_by_hand(tmp_path: Path) -> None:
     (tmp_path / "agreement.yaml").write_text(AGREEMENT_YAML)
     told = [{"id": "m1", "endpoint": None, "start": "2026-03-08T02:00:00", "end": "2026-03-08T04:00:00Z",
-             "cause": "maintenance", "reason": "router", "reference": "C-1", "announced": "2026-03-01T00:00:00Z"}]  # fmt: skip
+             "cause": "maintenance", "reason": "router", "announced": "2026-03-01T00:00Z"}]  # fmt: skip
     (tmp_path / "exclusions.json").write_text(json.dumps(told))
     stamps = np.datetime_as_string(MARCH_IN_BERLIN, unit="s").tolist()
     down = range(stamps.index("2026-03-29T00:30:00"), stamps.index("2026-03-29T01:15:00"))
