@@ -80,8 +80,23 @@ def read_pack(folder: Path) -> Pack:
         raise NetslaError(
             f"{INTERVALS}: endpoint {strange[0]!r} is not in {AGREEMENT}", f"it names {', '.join(sorted(known)[:5])}"
         )
+    _check_probes(agreement, records)
     sealed = load(folder / CHAIN) if (folder / CHAIN).exists() else None
     return Pack(folder, agreement, read_exclusions(folder / EXCLUSIONS, agreement), records, sealed)
+
+
+def _check_probes(agreement: Agreement, records: Iterable[Recorded]) -> None:
+    """Records that no probe of the agreement claims would silently count as nothing."""
+    found: dict[str, set[str]] = {}
+    for part in records:
+        found.setdefault(part.endpoint, set()).add(part.probe)
+    for endpoint in agreement.endpoints:
+        names = {spec.name for spec in endpoint.probes}
+        if endpoint.id in found and not found[endpoint.id] & names:
+            strange = f"{endpoint.id}/{min(found[endpoint.id])}"
+            raise NetslaError(
+                f"{INTERVALS}: {strange} is no probe of {AGREEMENT}", f"it names {', '.join(sorted(names))}"
+            )
 
 
 def _readable(read: Any) -> Any:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from netsla.errors import NetslaError
-from netsla.model import Agreement, CreditRule
+from netsla.model import SECOND, Agreement, CreditRule
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.recorded import Recorded
 from netsla.sla.report import settle_agreement
 from netsla.sla.report_json import to_json
 from netsla.store import chain, evidence
-from netsla.store.evidence import read_pack, verify_pack, write_pack
-from netsla.store.pack_chain import make_links
+from netsla.store.archive import Archive
+from netsla.store.evidence import links_of_ledger, read_pack, records_of_ledger, verify_pack, write_pack
+from netsla.store.ledger import Ledger
+from netsla.store.pack_chain import Checked, make_links
 from tests.sla.contracts import (
     MINUTE,
     at,
@@ -31,6 +34,7 @@ from tests.sla.contracts import (
     tiers,
     uptime,
 )
+from tests.store.cells import START_S, cells, layout
 
 MARCH_IN_BERLIN = np.arange(at("2026-02-28T23:00"), at("2026-03-31T22:00"), MINUTE).astype("datetime64[ns]")
 AGREEMENT_YAML = """
@@ -177,6 +181,7 @@ def test_thresholds_that_changed_in_the_middle_of_an_hour(tmp_path: Path) -> Non
 
 
 DAY = '"id": "a", "start": "2026-04-02", "end": "2026-04-03", "cause": "c"'
+HEAD = "endpoint,probe,start,seconds,sent,received"
 ROW = "zz,ping,2026-04-01T00:00:00Z,60,1,1"
 
 
@@ -190,7 +195,8 @@ ROW = "zz,ping,2026-04-01T00:00:00Z,60,1,1"
         ("exclusions.json", f"[{{{DAY.replace('04-03', '04-01')}}}]", "ends before it begins"),
         ("exclusions.json", f'[{{{DAY}, "endpoint": "zz"}}]', "unknown endpoint 'zz'"),
         ("exclusions.json", f'[{{{DAY}, "why": ""}}]', "unknown key 'why'"),
-        ("intervals.csv", f"endpoint,probe,start,seconds,sent,received\n{ROW}\n", "endpoint 'zz' is not in"),
+        ("intervals.csv", f"{HEAD}\n{ROW}\n", "endpoint 'zz' is not in"),
+        ("intervals.csv", f"{HEAD}\n{ROW.replace('zz,ping', 'hq,pong')}\n", "hq/pong is no"),
         ("chain.json", "{}", "chain.json cannot be read"),
     ],
 )
@@ -211,3 +217,22 @@ def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(NetslaError, match=r"intervals\.csv: No such file"):
         read_pack(tmp_path)
     assert evidence.CHAIN == "chain.json"
+
+
+def test_the_links_of_a_ledger_hold_for_its_pack(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db", now_ns=lambda: START_S * SECOND)
+    ledger.start()
+    for one in cells(4, 120, probes=10):
+        ledger.append(one, layout(4))
+    ledger.flush()
+    begin, end = START_S * SECOND, (START_S + 7200) * SECOND
+    assert ledger.seal_due(end + 301 * SECOND) == 2
+    ledger.close()
+    with Archive(tmp_path / "ledger.db").open() as look:
+        links = links_of_ledger(look.links("acme-0001", begin, end))
+        taken = records_of_ledger(look.intervals("acme-0001", begin, end))
+    agreement = replace(contract(endpoints=("site-0", "site-1")), id="acme-0001")
+    write_pack(tmp_path / "pack", agreement, taken, links=links)
+    assert verify_pack(tmp_path / "pack") == Checked(2, 0, ())
+    assert [link.hash for link in links] != [link.hash for link in make_links("acme-0001", taken)]
+    assert [link.figures for link in links] == [link.figures for link in make_links("acme-0001", taken)]
