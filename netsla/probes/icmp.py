@@ -1,7 +1,7 @@
 """The ICMP prober: one thread, shared sockets, whole batches, kernel time at both ends.
 
-A tick reads (stamps and errors first, then replies), sends what is due, and expires what is overdue: nothing may be
-called lost before everything that had arrived by its deadline was read. Nothing here loops over probes in
+A tick sends what is due (so that it is punctual), reads (stamps and errors first, then replies), and expires what was
+overdue when it began: nothing may be called lost before everything that had arrived by its deadline was read. Nothing here loops over probes in
 Python but what is rare (errors, checks of sessions).
 """
 
@@ -127,9 +127,9 @@ class IcmpProber:
         now = mono + self._offset
         self._due = now // self._layout.tick_ns * self._layout.tick_ns if due is None else max(due, now - _STALL_NS)
         self._watch_sources(mono)
+        self._send(mono)
         for number, channel in self._sockets:
             self._listener.read(number, channel)
-        self._send(mono)
         self._expire(mono)
         if not self._sessions.idle:
             self._check_sessions(mono)
