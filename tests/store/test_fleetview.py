@@ -1,0 +1,72 @@
+"""The whole fleet, hour by hour (more of it in test_ledger.py and test_keeping.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netsla.model import SECOND
+from netsla.store import fleetview
+from netsla.store.layout import relocate
+from netsla.store.ledger import Ledger
+from tests.store.cells import HOUR_K, START_S, cells, layout, same
+
+HOUR = START_S // 3600
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    one = Ledger(tmp_path / "ledger.db", now_ns=lambda: START_S * SECOND)
+    one.start()
+    yield one
+    one.close()
+
+
+def test_a_large_fleet_comes_in_parts_that_share_no_lane(ledger: Ledger) -> None:
+    fleet = layout(2100, 1)
+    given = list(cells(2100, 2, probes=2))
+    for one in given:
+        ledger.append(one, fleet)
+    ledger.flush()
+    ledger.seal_due((START_S + 3901) * SECOND)
+    with ledger.archive.open() as look:
+        parts = list(fleetview.cells_of_hour(look, HOUR))
+    assert len({lane for _, part in parts for lane in part.lanes}) == 2100
+    assert sum(len(part.lanes) for _, part in parts) == 2 * 2100
+    assert len(parts) > 2
+    for one in given:
+        mine = [(cell, part) for cell, part in parts if cell.k == one.k]
+        assert same(relocate(one.k, 60, mine, fleet), one)
+
+
+def test_a_correction_replaces_only_the_lanes_that_it_knows(ledger: Ledger) -> None:
+    fleet, some = layout(4), layout(2, first=2)
+    for one in cells(4, 60, probes=3):
+        ledger.append(one, fleet)
+    ledger.flush()
+    ledger.seal_due((START_S + 3901) * SECOND)
+    (again,) = cells(2, 1, k=HOUR_K + 5, seed=4, probes=9)
+    ledger.append(again, some)
+    ledger.flush()
+    for _ in range(2):  # first loose, then sealed
+        with ledger.archive.open() as look:
+            parts = [one for one in fleetview.cells_of_hour(look, HOUR) if one[0].k == HOUR_K + 5]
+        whole = relocate(HOUR_K + 5, 60, parts, fleet)
+        assert whole.matrix[0].tolist() == [3, 3, 9, 9]
+        assert int(whole.spectrum.counts.sum()) == int(whole.matrix[1].sum())
+        ledger.seal_due((START_S + 3901) * SECOND)
+
+
+def test_whether_an_interval_is_sealed(ledger: Ledger) -> None:
+    for one in cells(2, 30):
+        ledger.append(one, layout(2))
+    ledger.flush()
+    with ledger.archive.open() as look:
+        assert not fleetview.is_sealed(look, START_S)
+    ledger.seal_due((START_S + 3901) * SECOND)
+    with ledger.archive.open() as look:
+        assert fleetview.is_sealed(look, START_S)
+        assert not fleetview.is_sealed(look, START_S + 30 * 60)
+        assert not fleetview.is_sealed(look, START_S + 3600)
