@@ -1,8 +1,8 @@
 """The ICMP prober: one thread, shared sockets, whole batches, kernel time at both ends.
 
 A tick sends what is due (so that it is punctual), reads (stamps and errors first, then replies), and expires what was
-overdue when it began: nothing may be called lost before everything that had arrived by its deadline was read. Nothing here loops over probes in
-Python but what is rare (errors, checks of sessions).
+overdue when it began: nothing may be called lost before everything that had arrived by its deadline was read.
+Nothing here loops over probes in Python but what is rare (errors, checks of sessions).
 """
 
 from __future__ import annotations
