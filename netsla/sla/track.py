@@ -68,6 +68,8 @@ class Track:
             cells = one.endpoint.uptime.interval_ns // (fleet.seconds * SECOND) or 1
             rules[one.place] = (*machine_of(one.endpoint.uptime), cells)
         self._falls, self._rises, self._most, self._cells = rules.T
+        self._stays = np.zeros(fleet.places, bool)
+        self._stays[[one.place for one in fleet.endpoints if one.endpoint.uptime.method == "sliding"]] = True
         span = (self._falls + self._rises) * (1 + self._most) + 1
         self.reach = int((span * self._cells).max(initial=1)) + 1
 
@@ -79,7 +81,7 @@ class Track:
         self._gap[known] = 0
         lapsed = unknown & (self._gap > self._most)
         self._run[lapsed] = 0
-        self.down[lapsed] = False  # a longer gap closes the outage
+        self.down[lapsed & ~self._stays] = False  # a longer gap closes the outage, but sliding(n) never assumes up
         against = known & (standing == np.where(self.down, _GOOD, _BAD))
         self._onset = np.where(against & (self._run == 0), k - self._cells + 1, self._onset)
         self._run = np.where(against, self._run + 1, np.where(known, 0, self._run))

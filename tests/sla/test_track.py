@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from netsla.model import SECOND, UptimeRule
 from netsla.sla.fleet import Roster
 from netsla.sla.track import DOWN, UNKNOWN, UP, Track, machine_of
+from netsla.sla.uptime import settle
 from tests.sla.builders import plan
 
 LETTERS = {"G": 1, "B": 0, "U": -1}
@@ -34,7 +35,7 @@ def plain(rule: UptimeRule, series: str) -> str:
         if letter == "U":
             silent += 1
             if silent > gap:
-                down, run_length = False, 0
+                down, run_length = down and rule.method == "sliding", 0
             continue
         silent = 0
         against = letter == ("G" if down else "B")
@@ -66,6 +67,13 @@ def test_the_machine_says_what_a_plain_reading_says(rule: UptimeRule, data: st.D
     length = data.draw(st.integers(1, 50))
     series = [data.draw(st.text("GBU", min_size=length, max_size=length)) for _ in range(3)]
     assert run(rule, *series) == [plain(rule, one) for one in series]
+
+
+@given(rules, st.text("GBU", min_size=1, max_size=80))
+def test_the_machine_agrees_with_the_settlement(rule: UptimeRule, series: str) -> None:
+    """Live windows and reports say the same of every interval."""
+    settled = settle(np.array([LETTERS[letter] for letter in series], np.int8), rule)
+    assert run(rule, series)[0] == "".join({1: "u", 0: "d", -1: "?"}[code] for code in settled.code.tolist())
 
 
 @pytest.mark.parametrize(
