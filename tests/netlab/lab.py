@@ -125,13 +125,14 @@ class Lab:
         truth: dict[str, dict[str, Any]] = json.loads(self.truth_file.read_text())
         return truth
 
-    def agent(self, config: str) -> Agent:
-        """Start an agent in the near namespace; returns once it answers."""
+    def agent(self, config: str, through: tuple[str, ...] = ()) -> Agent:
+        """Start an agent in the near namespace, by way of a command `through`; returns once it answers."""
         path, socket = self.folder / "netsla.yaml", self.folder / "netsla.sock"
         path.write_text(config)
         log = self.folder / "agent.log"
         with log.open("wb") as out:
-            command = ["ip", "netns", "exec", self.near, sys.executable, "-m", "netsla", "run", "--config", str(path)]
+            command = ["ip", "netns", "exec", self.near, *through, sys.executable]
+            command += ["-m", "netsla", "run", "--config", str(path)]
             process = subprocess.Popen(command, stdout=out, stderr=out)
         agent = Agent(process, self.near, path, socket, log)
         self._agents.append(agent)
