@@ -87,6 +87,26 @@ class Accounts:
         """The rows of all probes at these places."""
         return np.array([row for place in places for row in self._rows_at[place]], np.int32)
 
+    def period_cells(self, name: str, rows: RowArray) -> IntArray:
+        """Cells in the period of a calendar window, for each of these rows."""
+        place_of = {row: place for place, some in enumerate(self._rows_at) for row in some}
+        places = np.array([place_of.get(int(row), 0) for row in rows], np.int64)
+        return self._period[name][places] // self._seconds
+
+    def rewind(self, windows: dict[str, Window], fleet: Fleet, last_k: int) -> None:
+        """Begin the books where the windows begin: what was recorded up to `last_k` is about to be told again."""
+        first = last_k + 1
+        for name, window in windows.items():
+            self._books[name][:] = 0
+            for one in fleet.endpoints:
+                rows = [window.place[probe.row] for probe in one.probes]
+                if rows and rows[0] >= 0:
+                    self._since[name][one.place] = window.since_k[rows[0]]
+            first = min(first, int(self._since[name].min(initial=first)))
+        self._recent.clear()
+        self._old.clear()
+        self._first_recent = first
+
     # --- booking ------------------------------------------------------------------------------------
 
     def close(self, k: int, standing: Codes, due: BoolArray) -> list[Change]:

@@ -16,7 +16,7 @@ import numpy as np
 from netsla.model import SECOND, ByteArray, IntArray, Outcome, Reason, RowArray, Samples, Span
 from netsla.sla.accounts import Accounts
 from netsla.sla.fleet import Fleet
-from netsla.sla.grade import Grader
+from netsla.sla.grade import BoolArray, Graded, Grader
 from netsla.sla.interval import NO_REASON, Cell, OpenCell, PackedCell, close
 from netsla.sla.objective import BREACHED, MET, Bench, Verdicts, arrange, judge
 from netsla.sla.tally import Column, Pairs, Spectrum, count
@@ -96,7 +96,9 @@ class Engine:
         self._open: dict[int, OpenCell] = {}
         self._recent: deque[PackedCell] = deque()
         self._suspect: set[int] = set()
+        self._away_until_k = 0  # cells before this one passed while no agent ran
         self._next_k = 0  # the oldest cell still open
+        self._silent_k = -1  # the newest cell in which our references were silent
         self._slots = np.zeros(0, np.int64)  # of a probe in a cell
         self._born_k = np.zeros(0, np.int64)  # the cell in which a row began
 
@@ -131,7 +133,7 @@ class Engine:
         return Column.LE + len(self._thresholds_us)
 
     def _begin(self, k: int) -> None:
-        self._next_k = k
+        self._next_k, self._silent_k = k, -1
         self._open.clear()
         self._recent.clear()
         self.windows.clear()
@@ -250,8 +252,9 @@ class Engine:
 
     def _close(self, k: int, fleet: Fleet) -> Cell:
         opened = self._open.pop(k, None) or OpenCell.of(Column.LE + len(self._thresholds_us), fleet.rows)
-        self._own_up(k, opened)
+        silent = self._own_up(k, opened)
         reason = self._reasons(k, opened, fleet)
+        reason[silent] = Reason.AGENT_DOWN if k < self._away_until_k else Reason.OVERRUN
         standing = self.grader.close(k, opened.matrix, reason != NO_REASON)
         cell = close(k, fleet.seconds, opened, standing.probes, reason)
         usable = cell.usable()
@@ -265,23 +268,35 @@ class Engine:
         self._next_k = k + 1
         self._suspect.discard(k)
         self._slide(k, fleet)
-        for change in self.accounts.close(k, standing.endpoints, standing.due):
-            self._mark(change.k, change.places, change.down, fleet)
+        self.book(k, standing)
         return cell
 
-    def _own_up(self, k: int, opened: OpenCell) -> None:
+    def _own_up(self, k: int, opened: OpenCell) -> BoolArray:
         """A probe that nobody heard of in a whole cell was not measured: we were not there."""
         silent = (opened.matrix[[Column.SENT, Column.UNMEASURED]].sum(axis=0) == 0) & (self._born_k < k)
         missing = np.where(silent, self._slots, 0)
         if not missing.any():
-            return
+            return missing > 0
         matrix = np.zeros_like(opened.matrix)
         matrix[Column.UNMEASURED] = missing
         opened.matrix += matrix
         self.totals.matrix += matrix[: Column.LE]
-        self.totals.unmeasured_by[Reason.OVERRUN] += missing
+        self.totals.unmeasured_by[Reason.AGENT_DOWN if k < self._away_until_k else Reason.OVERRUN] += missing
         for window in self.windows.values():
             window.add(k, matrix, _NOTHING)
+        return missing > 0
+
+    def book(self, k: int, graded: Graded) -> None:
+        """Account for a graded cell in the time of every window."""
+        assert self.fleet is not None
+        for change in self.accounts.close(k, graded.endpoints, graded.due):
+            self._mark(change.k, change.places, change.down, self.fleet)
+
+    def go_on_from(self, last_k: int, known: BoolArray) -> None:
+        """The record ends with cell `last_k`; `known` rows were in it, so that silence since then is ours."""
+        self._next_k = min(last_k + 1, self._next_k)
+        self._away_until_k = max(self._born_k.max(initial=0), last_k)
+        self._born_k[known] = last_k
 
     def _reasons(self, k: int, opened: OpenCell, fleet: Fleet) -> ByteArray:
         """Why rows cannot be vouched for in this cell, if so."""
@@ -346,9 +361,21 @@ class Engine:
 
     # --- judging ------------------------------------------------------------------------------------
 
+    def _look_isolated(self, now_ns: int) -> bool:
+        """Isolated while references are silent, and until every cell in which they were is closed.
+
+        An open cell still counts as loss what its close will take back.
+        """
+        assert self.fleet is not None
+        k = now_ns // (self.fleet.seconds * SECOND)
+        if self.grader.references_silent(self.totals.outcome, self.totals.at_ns, now_ns):
+            self._silent_k = k
+        self._silent_k = min(self._silent_k, k)  # the wall clock may have gone back
+        self.isolated = self._next_k <= self._silent_k
+        return self.isolated
+
     def _judge(self, now_ns: int) -> None:
-        self.isolated = self.grader.references_silent(self.totals.outcome, self.totals.at_ns, now_ns)
-        if self.isolated:
+        if self._look_isolated(now_ns):
             return  # what we see now says nothing about customers: keep the last standing
         for bench in self.benches:
             judge(bench, self.windows[bench.window], self.accounts.view(bench.window), self.verdicts)

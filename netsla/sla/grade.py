@@ -76,6 +76,13 @@ class Grader:
         self._begun = begun
         return Graded(self.probes, endpoints, ((k + 1) % self._endpoint_cells == 0) & begun)
 
+    def recall(self, k: int, probes: Standings, known: BoolArray) -> Graded:
+        """Cell `k` stood like this, as recorded; `known` rows have been recorded by then."""
+        self.probes = np.where(known, probes, self.probes)
+        self._begun = (known[self._deciding] & (self._deciding >= 0)).any(axis=1)
+        endpoints = combine(self.probes, self._deciding, self._needs_all)
+        return Graded(self.probes, endpoints, ((k + 1) % self._endpoint_cells == 0) & self._begun)
+
     def _grade(self, sent: IntArray, received: IntArray, doubt: BoolArray) -> Standings:
         lost = sent - received
         bad = np.where(self._all_lost, received == 0, lost * self._under > self._over * sent)

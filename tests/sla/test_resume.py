@@ -1,0 +1,88 @@
+"""A restart, as the record tells it: what an engine that never stopped shows, an engine that resumed shows too."""
+
+import numpy as np
+import pytest
+
+from netsla.model import SECOND, Metric, Reason
+from netsla.sla.interval import Cell
+from netsla.sla.resume import Stood, Sum, resume
+from netsla.sla.tally import Spectrum
+from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective
+from tests.sla.builders import plan as make_plan
+from tests.sla.test_engine import Drive
+
+PLAN = make_plan(
+    2,
+    objectives=(
+        ratio_objective(window=HOUR),
+        ratio_objective(window=MONTH),
+        ratio_objective(Metric.UPTIME, "99", HOUR),
+        ratio_objective(Metric.UPTIME, "99", MONTH),
+    ),
+)
+
+
+def lived(minutes: list[int]) -> tuple[Drive, list[Cell]]:
+    """A drive through minutes with so many losses each, and the cells that it closed."""
+    drive, cells = Drive(PLAN), []
+    for lost in minutes:
+        for number in range(60):
+            drive.second(1 if number < lost else 0)
+        cells += drive.engine.step(drive.now)
+    cells += drive.engine.step(drive.now + 4 * SECOND)
+    return drive, cells
+
+
+def resumed(now_ns: int, cells: list[Cell]) -> Drive:
+    drive = Drive(PLAN, now_ns)
+    by_k = {cell.k: cell.usable() for cell in cells}
+    empty = (np.zeros_like(cells[0].matrix), Spectrum.merge([]))
+    drive.engine._read_cell = lambda k: by_k.get(k, empty)
+    sums = [Sum(cell.k, 1, *cell.usable()) for cell in cells]
+    stood = [Stood(cell.k, cell.standing, np.ones(len(cell.standing), bool)) for cell in cells]
+    resume(drive.engine, drive.fleet, cells[-1].k, sums, stood)
+    return drive
+
+
+def figures(drive: Drive) -> list[list[float]]:
+    shot = drive.look()
+    windows = [
+        [*w.sent, *w.received, *w.unmeasured, *np.nan_to_num(w.uptime, nan=-1), *np.nan_to_num(w.p95, nan=-1)]
+        for w in shot.windows
+    ]
+    return [*windows, np.nan_to_num(shot.objectives.value, nan=-1).tolist(), shot.objectives.standing.tolist()]
+
+
+@pytest.mark.parametrize("minutes", [[0] * 7, [0, 60, 60, 60, 0], [0, 30, 60, 60], [60] * 4, [0] * 70 + [60, 60, 0]])
+def test_a_resumed_engine_shows_what_one_that_never_stopped_shows(minutes: list[int]) -> None:
+    steady, cells = lived(minutes)
+    again = resumed(steady.now, cells)
+    for drive in (steady, again):
+        drive.engine.step(drive.now + 4 * SECOND)
+    assert figures(again) == figures(steady)
+    for drive in (steady, again):
+        drive.minute(lost=60)
+        drive.minute()
+        drive.settle()
+    assert figures(again) == figures(steady)
+
+
+def test_the_time_away_is_unknown_neither_up_nor_down_and_lowers_coverage() -> None:
+    steady, cells = lived([0] * 10)
+    away = resumed(steady.now + 30 * MINUTE, cells)
+    away.engine.step(away.now + 4 * SECOND)
+    time = away.engine.accounts.view("1h")
+    assert (time.up[0], time.down[0], time.unknown[0]) == (600, 0, 1800)
+    hour = next(w for w in away.look().windows if w.name == "1h")
+    assert (hour.sent[0], hour.unmeasured[0]) == (600, 1800)
+    assert away.look().unmeasured_by[Reason.AGENT_DOWN, 0] == 1800
+
+
+def test_an_outage_that_was_open_goes_on_through_a_short_absence() -> None:
+    steady, cells = lived([0, 60, 60, 60])
+    away = resumed(steady.now + MINUTE, cells)
+    away.minute(lost=60)
+    away.minute()
+    away.settle()
+    time = away.engine.accounts.view("1h")
+    assert (time.up[0], time.down[0], time.unknown[0]) == (120, 240, 60)
