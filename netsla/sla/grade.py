@@ -79,8 +79,8 @@ class Grader:
     def recall(self, k: int, probes: Standings, known: BoolArray) -> Graded:
         """Cell `k` stood like this, as recorded; `known` rows have been recorded by then."""
         self.probes = np.where(known, probes, self.probes)
-        begun: BoolArray = (known[self._deciding] & (self._deciding >= 0)).any(axis=1)
-        self._begun = begun
+        decided = np.logical_and(known[self._deciding], self._deciding >= 0)
+        self._begun = decided.astype(bool).max(axis=1, initial=False)
         endpoints = combine(self.probes, self._deciding, self._needs_all)
         return Graded(self.probes, endpoints, ((k + 1) % self._endpoint_cells == 0) & self._begun)
 
