@@ -279,7 +279,7 @@ class Agent:
         found += self._names.problems()
         found += self._ledger.problems()
         if self._engine.isolated:
-            found.append("isolated: our own references do not answer, customers' figures are frozen")
+            found.append("isolated: our own references do not answer, or did not just now; customers' figures are frozen")
         if not self._reload_ok:
             found.append("the last reload was refused: run netsla check")
         return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 from tests.netlab.lab import Lab, run
 
@@ -49,6 +50,12 @@ def through(network: str, device: str = LINK) -> tuple[str, ...]:
     """The words of the right route to a far network."""
     gateway = f"fd{_NUMBER[device]}::2" if ":" in network else f"10.{_NUMBER[device]}.0.2"
     return "via", gateway, "dev", device
+
+
+def restore(lab: Lab, networks: Sequence[str], device: str = LINK) -> None:
+    """Give far networks their right routes."""
+    for network in networks:
+        route(lab, network, *through(network, device))
 
 
 def await_up(lab: Lab, device: str) -> None:

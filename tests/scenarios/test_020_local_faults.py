@@ -6,14 +6,14 @@ One agent, every fault at once, each with far networks of its own, over IPv4, IP
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.netlab.lab import Lab, netlab, run
-from tests.netlab.veth import FRAIL, LINK, THIN, await_up, join, route, through
+from tests.netlab.veth import FRAIL, LINK, THIN, await_up, join, restore, route
 
 CONFIG = """
 agent: {{name: lab, state_dir: var, socket: netsla.sock}}
@@ -73,11 +73,6 @@ def routed(number: int, reason: str, *how: str) -> Fault:
             route(lab, network, *how)
 
     return Fault(far(number), ("ping", "tcp"), frozenset({reason}), happen, lambda lab: restore(lab, far(number), LINK))
-
-
-def restore(lab: Lab, networks: Sequence[str], device: str) -> None:
-    for network in networks:
-        route(lab, network, *through(network, device))
 
 
 def link_up(lab: Lab) -> None:
