@@ -25,7 +25,8 @@ from netsla import config
 from netsla.clock import StepWatch
 from netsla.control import ControlServer, Peer, Request
 from netsla.errors import ConfigError, Exit, HostError
-from netsla.model import SECOND, IntArray, Plan, ProbeType, Target
+from netsla.history import History
+from netsla.model import SECOND, Plan, ProbeType, Target
 from netsla.probes.icmp import IcmpProber
 from netsla.probes.naming import Names
 from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
@@ -33,11 +34,8 @@ from netsla.probes.tcp import TcpProber
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet, Roster
 from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
-from netsla.sla.tally import Column, Spectrum
+from netsla.sla.tally import Column
 from netsla.sla.view import Viewer
-from netsla.store.layout import Layout
-from netsla.store.ledger import Ledger
-from netsla.store.recall import Recall
 from netsla.systemd import Notifier
 from netsla.web import WebServer
 from netsla.wire import status
@@ -48,7 +46,6 @@ Result = TypeVar("Result")
 PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
 _TURN_S = 1.0  # how often the engine counts and judges
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
-_BEAT_NS = 5 * SECOND  # how often the ledger is told that we are alive
 _STALL_S = 10.0  # without a turn or a prober's tick for so long, the watchdog is not fed
 _SWITCH_S = 0.001  # thread switch interval: a long computation delays a prober by this at most, not by 5 ms
 
@@ -62,10 +59,8 @@ class Agent:
         _say(warnings)
         self._started_ns = time.time_ns()
         self._roster = Roster()
-        self._ledger = Ledger(Path(self._plan.agent.state_dir) / "ledger.db")
-        self._layout = Layout(())
-        self._recall = Recall(self._ledger, self._layout)
-        self._engine = Engine(self._read_cell)
+        self._history = History(Path(self._plan.agent.state_dir))
+        self._engine = Engine(self._history.read_cell)
         self._viewer = Viewer(self._engine)
         self._worker = ThreadPoolExecutor(1, "engine")
         self._probers: dict[ProbeType, Prober] = {kind: make() for kind, make in PROBERS.items()}
@@ -80,7 +75,6 @@ class Agent:
         self._standings: list[int] = [0] * len(STANDINGS)
         self._ticks: dict[ProbeType, tuple[int, float]] = {}
         self._watch = StepWatch()
-        self._last_beat_ns = 0
         self._notifier = Notifier()
         self._end = asyncio.Event()
         self._web: WebServer | None = None
@@ -98,17 +92,23 @@ class Agent:
         loop.add_signal_handler(signal.SIGHUP, lambda: _keep(tasks, self._reload_by_signal()))
         try:
             await self._listen(self._plan)
-            self._ledger.start()
-            self._ledger.note("start", {"version": netsla.__version__, "plan": self._plan.digest})
+            self._history.start({"version": netsla.__version__, "plan": self._plan.digest})
             await self._adopt(self._plan)
             for prober in self._probers.values():
                 prober.start()
+            await self._go_on()
             tasks.add(asyncio.create_task(self._turns()))
             self._notifier.ready(self._status_line())
             log.info("probing: %s", self._status_line())
             await self._until_end(tasks)
         finally:
             await self._close(tasks)
+
+    async def _go_on(self) -> None:
+        """Bring the windows back while the probers probe already."""
+        fleet = self._fleet
+        assert fleet is not None
+        log.info("%s", await self._with_engine(lambda: self._history.restore(self._engine, fleet)))
 
     async def _until_end(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Wait for the end; a task that dies of a bug ends the agent, and the service manager restarts it."""
@@ -135,9 +135,7 @@ class Agent:
             await self._control.close()
         await self._with_engine(lambda: None)
         self._worker.shutdown()
-        self._ledger.note("stop", {})
-        await asyncio.to_thread(self._recall.close)
-        await asyncio.to_thread(self._ledger.close)
+        await asyncio.to_thread(self._history.close)
 
     # --- plan ---------------------------------------------------------------------------------------
 
@@ -163,14 +161,8 @@ class Agent:
         now = time.time_ns()
         fleet = self._roster.lay_out(plan, now)
         self._engine.load(fleet, now)
-        self._layout = self._recall.layout = Layout.of_fleet(fleet)
+        self._history.adopt(fleet)
         return fleet
-
-    def _read_cell(self, k: int) -> tuple[IntArray, Spectrum] | None:
-        """What a cell that left memory held, for the windows that it leaves now."""
-        assert self._engine.fleet is not None
-        cell = self._recall.cell(k, self._engine.fleet.seconds)
-        return cell.usable() if cell is not None else None
 
     def _load_probers(self) -> None:
         fleet = self._fleet
@@ -185,6 +177,7 @@ class Agent:
     def _moved(self, name: str, old: str | None, new: str | None) -> None:
         """A name changed its address."""
         log.info("%s is now %s (was %s)", name, new or "unresolved", old or "unresolved")
+        self._history.ledger.note("address", {"name": name, "old": old, "new": new})
         if self._fleet is not None:
             self._load_probers()
 
@@ -206,7 +199,7 @@ class Agent:
             finally:
                 self._notifier.ready(self._status_line())
             _say(warnings)
-            self._ledger.note("reload", {"plan": plan.digest})
+            self._history.ledger.note("reload", {"plan": plan.digest})
             log.info("reloaded: %s", self._status_line())
             return self._status_line()
 
@@ -248,14 +241,10 @@ class Agent:
         self._engine.count(batches)
         if touched is not None:
             log.warning("the clock stepped, or the host slept: the intervals between are unknown")
-            self._ledger.note("clock_step", {"from": touched[0], "to": touched[1]})
+            self._history.ledger.note("clock_step", {"from": touched[0], "to": touched[1]})
             self._engine.suspect(*touched)
         now = time.time_ns()
-        for cell in self._engine.step(now):
-            self._ledger.append(cell, self._layout)
-        if now - self._last_beat_ns > _BEAT_NS:
-            self._last_beat_ns = now
-            self._ledger.beat(self._started_ns, now)
+        self._history.keep(self._engine.step(now), self._engine, now)
         numbers = [one.number for one in self._fleet.objectives]
         self._standings = np.bincount(self._engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
 
@@ -277,9 +266,9 @@ class Agent:
     def _find_problems(self, facts: dict[ProbeType, ProberFacts]) -> tuple[str, ...]:
         found = [problem for fact in facts.values() for problem in fact.problems]
         found += self._names.problems()
-        found += self._ledger.problems()
+        found += self._history.ledger.problems()
         if self._engine.isolated:
-            found.append("isolated: our own references do not answer, or did not just now; customers' figures are frozen")
+            found.append("isolated: our own references do not answer, or did not just now: figures are frozen")
         if not self._reload_ok:
             found.append("the last reload was refused: run netsla check")
         return tuple(found)

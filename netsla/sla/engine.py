@@ -254,7 +254,7 @@ class Engine:
         opened = self._open.pop(k, None) or OpenCell.of(Column.LE + len(self._thresholds_us), fleet.rows)
         silent = self._own_up(k, opened)
         reason = self._reasons(k, opened, fleet)
-        reason[silent] = Reason.AGENT_DOWN if k < self._away_until_k else Reason.OVERRUN
+        reason[silent] = Reason.AGENT_DOWN if k <= self._away_until_k else Reason.OVERRUN
         standing = self.grader.close(k, opened.matrix, reason != NO_REASON)
         cell = close(k, fleet.seconds, opened, standing.probes, reason)
         usable = cell.usable()
@@ -272,19 +272,25 @@ class Engine:
         return cell
 
     def _own_up(self, k: int, opened: OpenCell) -> BoolArray:
-        """A probe that nobody heard of in a whole cell was not measured: we were not there."""
-        silent = (opened.matrix[[Column.SENT, Column.UNMEASURED]].sum(axis=0) == 0) & (self._born_k < k)
+        """A probe that nobody heard of in a whole cell was not measured: we were not there.
+
+        So it is with the rest of a cell in which an agent ended, or the next one began; says who was silent throughout.
+        """
+        heard = opened.matrix[[Column.SENT, Column.UNMEASURED]].sum(axis=0)
+        silent = (heard == 0) & (self._born_k < k)
         missing = np.where(silent, self._slots, 0)
+        if k <= self._away_until_k:
+            missing = np.where(self._born_k <= k, np.maximum(self._slots - heard, 0), 0)
         if not missing.any():
-            return missing > 0
+            return silent
         matrix = np.zeros_like(opened.matrix)
         matrix[Column.UNMEASURED] = missing
         opened.matrix += matrix
         self.totals.matrix += matrix[: Column.LE]
-        self.totals.unmeasured_by[Reason.AGENT_DOWN if k < self._away_until_k else Reason.OVERRUN] += missing
+        self.totals.unmeasured_by[Reason.AGENT_DOWN if k <= self._away_until_k else Reason.OVERRUN] += missing
         for window in self.windows.values():
             window.add(k, matrix, _NOTHING)
-        return missing > 0
+        return silent
 
     def book(self, k: int, graded: Graded) -> None:
         """Account for a graded cell in the time of every window."""
@@ -297,6 +303,28 @@ class Engine:
         self._next_k = min(last_k + 1, self._next_k)
         self._away_until_k = max(self._born_k.max(initial=0), last_k)
         self._born_k[known] = last_k
+
+    def open_cells(self) -> list[Cell]:
+        """What the open cells hold so far, oldest first; nothing is judged of them yet."""
+        return [self._open[k].so_far(k, self.fleet.seconds) for k in sorted(self._open)] if self.fleet else []
+
+    def take_over(self, cell: Cell) -> bool:
+        """Go on counting in a cell that was open when another agent ended; whether it still is."""
+        if cell.k < self._next_k:
+            return False
+        opened = OpenCell.of(Column.LE + len(self._thresholds_us), len(self._slots))
+        opened.matrix[: len(cell.matrix)] += cell.matrix[: len(opened.matrix)]
+        opened.spectra.append(cell.spectrum)
+        answered = cell.rtt_max_us >= 0
+        opened.rtt_min_us[answered] = cell.rtt_min_us[answered]
+        opened.rtt_max_us[:] = cell.rtt_max_us
+        self._open[cell.k] = opened
+        heard = opened.matrix.any(axis=0)
+        self._born_k[heard] = np.minimum(self._born_k[heard], cell.k)
+        self._enter_periods(cell.k)
+        for window in self.windows.values():
+            window.add(cell.k, opened.matrix, cell.spectrum)
+        return True
 
     def _reasons(self, k: int, opened: OpenCell, fleet: Fleet) -> ByteArray:
         """Why rows cannot be vouched for in this cell, if so."""

@@ -52,6 +52,12 @@ class OpenCell:
         self.rtt_min_us = np.pad(self.rtt_min_us, more[1], constant_values=_NEVER_MIN)
         self.rtt_max_us = np.pad(self.rtt_max_us, more[1], constant_values=-1)
 
+    def so_far(self, k: int, seconds: int) -> Cell:
+        """What came in until now, as a cell that nothing is judged of."""
+        self.spectra = [Spectrum.merge(self.spectra)]  # also makes the next time cheaper
+        rows = self.matrix.shape[1]
+        return close(k, seconds, self, np.full(rows, -1, np.int8), np.full(rows, NO_REASON, np.uint8))
+
     def forget(self, rows: npt.NDArray[np.bool_]) -> None:
         """Drop what was counted for these probes."""
         self.matrix[:, rows] = 0

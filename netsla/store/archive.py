@@ -228,6 +228,16 @@ class Look:
         found = self.connection.execute("SELECT started_ns, last_ns FROM pulse").fetchone()
         return (int(found[0]), int(found[1])) if found else None
 
+    def last_start(self) -> int | None:
+        """When the newest recorded interval begins, in UTC seconds."""
+        (loose,) = self.connection.execute("SELECT max(start) FROM cell").fetchone()
+        (hour,) = self.connection.execute("SELECT max(hour) FROM block").fetchone()
+        sealed = None
+        if hour is not None and (loose is None or loose < (hour + 1) * HOUR):
+            hours = ((block.seconds, block.hours().present) for block in self.blocks(hour, hour + 1))
+            sealed = max(hour * HOUR + int(np.flatnonzero(present.any(axis=0))[-1]) * s for s, present in hours)
+        return max((at for at in (loose, sealed) if at is not None), default=None)
+
     # --- raw ----------------------------------------------------------------------------------------
 
     def layout(self, number: int) -> Layout:

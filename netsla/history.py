@@ -1,0 +1,125 @@
+"""What the agent remembers beyond its own end: the ledger, and the way back from it.
+
+Rules: called from the engine's thread, except `start`, `close` and `note`. Nothing here waits for the disk but
+`restore`, which runs once, while the probers already probe. What cannot be read back is unknown, never assumed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from netsla.model import SECOND, IntArray
+from netsla.sla.engine import Engine
+from netsla.sla.fleet import Fleet
+from netsla.sla.interval import Cell
+from netsla.sla.resume import Stood, Sum, horizon, resume
+from netsla.sla.tally import Spectrum
+from netsla.store import fleetview
+from netsla.store.archive import Look
+from netsla.store.layout import Layout, relocate
+from netsla.store.ledger import Ledger
+from netsla.store.press import BrokenError
+from netsla.store.recall import Recall
+
+log = logging.getLogger("netsla")
+
+LEDGER = "ledger.db"  # in the state folder
+_BEAT_NS = 5 * SECOND  # how often the ledger is told that we are alive
+_KEEP_NS = 8 * SECOND  # how often open cells are kept: a kill loses no more than this
+
+
+class History:
+    """The record of one agent: written as it measures, read as it begins and as windows slide."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.ledger = Ledger(state_dir / LEDGER)
+        self._layout = Layout(())
+        self._recall = Recall(self.ledger, self._layout)
+        self._seconds = 60
+        self._started_ns = time.time_ns()
+        self._beat_ns = self._kept_ns = 0
+
+    def start(self, detail: dict[str, Any]) -> None:
+        """Open the ledger and note the start."""
+        self.ledger.start()
+        self.ledger.note("start", detail)
+
+    def close(self) -> None:
+        """Note the end and write what waits; takes up to ten seconds if the disk is away."""
+        self.ledger.note("stop", {})
+        self._recall.close()
+        self.ledger.close()
+
+    def adopt(self, fleet: Fleet) -> None:
+        """Record by this fleet's rows from now on."""
+        self._layout = self._recall.layout = Layout.of_fleet(fleet)
+        self._seconds = fleet.seconds
+
+    def read_cell(self, k: int) -> tuple[IntArray, Spectrum] | None:
+        """What a cell that left memory held, for the windows that it leaves now."""
+        cell = self._recall.cell(k, self._seconds)
+        return cell.usable() if cell is not None else None
+
+    def keep(self, closed: list[Cell], engine: Engine, now_ns: int) -> None:
+        """Record what was closed; now and then also what is open, and that we are alive."""
+        for cell in closed:
+            self.ledger.append(cell, self._layout)
+        if now_ns - self._kept_ns >= _KEEP_NS or now_ns < self._kept_ns:
+            self._kept_ns = now_ns
+            self.ledger.keep_open(engine.open_cells(), self._layout)
+        if now_ns - self._beat_ns >= _BEAT_NS or now_ns < self._beat_ns:
+            self._beat_ns = now_ns
+            self.ledger.beat(self._started_ns, now_ns)
+
+    # --- the way back -------------------------------------------------------------------------------
+
+    def restore(self, engine: Engine, fleet: Fleet) -> str:
+        """Bring a freshly loaded engine to where the record ends; returns what was found, in words."""
+        self.ledger.flush()
+        try:
+            with self.ledger.archive.open() as look:
+                return self._resume(look, engine, fleet)
+        except (sqlite3.Error, BrokenError) as error:
+            log.warning("the record cannot be read back, windows begin anew: %s", error)
+            return "no readable record"
+
+    def _resume(self, look: Look, engine: Engine, fleet: Fleet) -> str:
+        last = look.last_start()
+        opened = [(cell, own) for cell, own in look.open_cells() if cell.seconds == fleet.seconds]
+        if last is None and not opened:
+            return "no record yet"
+        last_k = last // fleet.seconds if last is not None else opened[0][0].k - 1
+        self._go_back(look, engine, fleet, last_k)
+        for cell, own in opened:
+            engine.take_over(relocate(cell.k, cell.seconds, [(cell, own)], self._layout))
+        return f"the record ends at {datetime.fromtimestamp((last_k + 1) * fleet.seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def _go_back(self, look: Look, engine: Engine, fleet: Fleet, last_k: int) -> None:
+        wanted = horizon(engine, fleet, last_k + 1)
+        cuts = sorted({int(k) * fleet.seconds for firsts in wanted.values() for k in set(firsts.tolist())})
+        end = (last_k + 1) * fleet.seconds
+        begin = min(cuts, default=end)
+        sums = (_sum(piece, fleet.seconds) for piece in fleetview.pieces(look, self._layout, begin, end, cuts))
+        stood = _stood(fleetview.standings(look, self._layout, begin, end), fleet.seconds, last_k)
+        resume(engine, fleet, last_k, sums, stood)
+
+
+def _sum(piece: fleetview.Piece, seconds: int) -> Sum:
+    return Sum(piece.start // seconds, max((piece.end - piece.start) // seconds, 1), piece.matrix, piece.spectrum)
+
+
+def _stood(found: Iterator[fleetview.Standings], seconds: int, last_k: int) -> Iterator[Stood]:
+    """Standings cell by cell; those of another grid cannot be told on ours and stay unknown."""
+    for some in found:
+        if some.seconds != seconds:
+            continue
+        for slot in range(some.codes.shape[1]):
+            k = some.start // seconds + slot
+            if k <= last_k and some.present[:, slot].any():
+                yield Stood(k, some.codes[:, slot], some.present[:, slot])

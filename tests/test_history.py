@@ -1,0 +1,96 @@
+"""Killed at any instant, the agent goes on: counts of all but the last seconds come back, the time away is ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from netsla.history import History
+from netsla.model import SECOND, Reason
+from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective
+from tests.sla.builders import plan as make_plan
+from tests.sla.test_engine import Drive
+
+PLAN = make_plan(2, objectives=(ratio_objective(window=HOUR), ratio_objective(window=MONTH)))
+
+
+def live(history: History, drive: Drive, seconds: int) -> None:
+    """A second after the other, recorded as the agent does it."""
+    for _ in range(seconds):
+        drive.second(0)
+        history.keep(drive.engine.step(drive.now), drive.engine, drive.now)
+
+
+def begin(folder: Path, now_ns: int | None = None) -> tuple[History, Drive, str]:
+    """An agent that starts now, on whatever the folder holds."""
+    history = History(folder)
+    history.start({})
+    drive = Drive(PLAN, now_ns) if now_ns else Drive(PLAN)
+    drive.engine._read_cell = history.read_cell
+    history.adopt(drive.fleet)
+    return history, drive, history.restore(drive.engine, drive.fleet)
+
+
+def kill(history: History) -> None:
+    """What is written is written; nothing else is said."""
+    assert history.ledger.flush()
+    history._recall.close()
+    history.ledger.close()
+
+
+def sent(drive: Drive, window: str) -> tuple[int, int]:
+    found = next(w for w in drive.look().windows if w.name == window)
+    return int(found.sent[0]), int(found.unmeasured[0])
+
+
+def test_a_first_start_has_nothing_to_go_on_from(tmp_path: Path) -> None:
+    history, drive, said = begin(tmp_path)
+    assert said == "no record yet"
+    live(history, drive, 5)
+    assert sent(drive, "1h") == (5, 0)
+    kill(history)
+
+
+def test_a_kill_costs_at_most_ten_seconds_of_counts_and_the_time_away_is_ours(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 3 * 60 + 25)
+    kill(history)
+    before = sent(drive, "1h")[0]
+    again, after, said = begin(tmp_path, drive.now + 2 * MINUTE)
+    assert said.startswith("the record ends at")
+    back = sent(after, "1h")[0]
+    assert before - 10 <= back <= before
+    live(again, after, 120)
+    got, unmeasured = sent(after, "1h")
+    assert got == back + 120
+    assert unmeasured == 120 + before - back, "the time away, and what the kill cost"
+    assert after.look().unmeasured_by[Reason.AGENT_DOWN, 0] == unmeasured
+    assert sent(after, "month") == (got, unmeasured)
+    kill(again)
+
+
+def test_a_kill_in_the_first_minute_keeps_what_was_counted(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 17)
+    kill(history)
+    again, after, _ = begin(tmp_path, drive.now + 5 * SECOND)
+    assert 7 <= sent(after, "1h")[0] <= 17
+    kill(again)
+
+
+def test_an_unreadable_record_is_no_record(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 70)
+    kill(history)
+    ledger = tmp_path / "ledger.db"
+    ledger.write_bytes(b"not a database" + bytes(4000))
+    for beside in ("-wal", "-shm"):
+        (tmp_path / f"ledger.db{beside}").unlink(missing_ok=True)
+    again, after, _ = begin(tmp_path, drive.now + MINUTE)
+    assert sent(after, "1h")[0] == 0
+    assert np.isnan(after.look().objectives.value).all()
+    live(again, after, 5)
+    assert sent(after, "1h") == (5, 0)
+    assert list(tmp_path.glob("ledger.db.*")), "the broken file is set aside"
+    kill(again)
