@@ -277,7 +277,7 @@ class Engine:
         So it is with the rest of a cell in which an agent ended, or the next one began; says who was silent throughout.
         """
         heard = opened.matrix[[Column.SENT, Column.UNMEASURED]].sum(axis=0)
-        silent = (heard == 0) & (self._born_k < k)
+        silent: BoolArray = (heard == 0) & (self._born_k < k)
         missing = np.where(silent, self._slots, 0)
         if k <= self._away_until_k:
             missing = np.where(self._born_k <= k, np.maximum(self._slots - heard, 0), 0)
