@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from netsla.cli.places import DEFAULT_CONFIG, socket_path
-from netsla.errors import AgentError, ConfigError, Exit, HostError
+from netsla.errors import AgentError, ConfigError, Exit, HostError, NetslaError
 
 
 class StatusFormat(StrEnum):
@@ -31,6 +31,13 @@ class CheckFormat(StrEnum):
     """How `netsla check` prints."""
 
     TEXT = "text"
+    JSON = "json"
+
+
+class ListFormat(StrEnum):
+    """How a list prints."""
+
+    TABLE = "table"
     JSON = "json"
 
 
@@ -67,6 +74,9 @@ def main() -> None:
     except (HostError, AgentError) as error:
         print(f"netsla: {error}", file=sys.stderr)
         raise SystemExit(Exit.HOST) from None
+    except NetslaError as error:
+        print(f"netsla: {error}", file=sys.stderr)
+        raise SystemExit(Exit.CONFIG) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # 128 + SIGINT, as shells have it
 
@@ -122,6 +132,31 @@ def status(
 
     question = command.Question(socket_path(socket, config), what, form.value, breached=breached)
     raise typer.Exit(command.watch(question) if watch else command.status(question))
+
+
+@app.command()
+def breaches(
+    agreement: Annotated[str | None, typer.Argument(help="Only this agreement's.")] = None,
+    since: Annotated[str, typer.Option("--since", help="How far back, as 12h or 7d.")] = "7d",
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that still stand.")] = False,
+    form: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TABLE,
+    ack: Annotated[
+        str | None, typer.Option("--ack", metavar="AGREEMENT/ENDPOINT/OBJECTIVE", help="Say that you see to it.")
+    ] = None,
+    why: Annotated[str, typer.Option("--why", help="With --ack: what is being done.")] = "",
+    mute: Annotated[str | None, typer.Option("--mute", help="With --ack: tell nothing more of it for so long.")] = None,
+    socket: Socket = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Show breaches with onset, duration and evidence; acknowledge one."""
+    from netsla.cli import breaches as command
+    from netsla.cli.places import state_dir
+
+    where = socket_path(socket, config)
+    if ack is not None:
+        raise typer.Exit(command.acknowledge(where, ack, why, mute))
+    wanted = command.Wanted(since, only_open, agreement, form.value)
+    raise typer.Exit(command.breaches(where, state_dir(config), wanted))
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Where the configuration and the control socket are.
 
-Rules: cheap. The socket's path is read from the configuration without validating it: by the parser's
+Rules: cheap. Paths are read from the configuration without validating it: by the parser's
 events, up to the end of the `agent` block.
 """
 # ruff: noqa: PLC0415 - yaml only when it is needed
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import yaml
 
 DEFAULT_CONFIG = Path("/etc/netsla/netsla.yaml")
+DEFAULT_STATE_DIR = "/var/lib/netsla"
 
 
 def socket_path(named: Path | None, config: Path) -> str:
@@ -24,20 +25,31 @@ def socket_path(named: Path | None, config: Path) -> str:
     return str(named) if named is not None else configured_socket(config) or DEFAULT_SOCKET
 
 
+def state_dir(config: Path) -> Path | None:
+    """The state folder as configured; None if the configuration cannot be read."""
+    if not config.exists():
+        return None
+    return Path(_configured(config, "state_dir") or DEFAULT_STATE_DIR)
+
+
 def configured_socket(config: Path) -> str | None:
     """`agent.socket` of a configuration file; None if it cannot be read or says nothing of it."""
+    return _configured(config, "socket")
+
+
+def _configured(config: Path, key: str) -> str | None:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         with config.open("rb") as file:
-            found = _agent_socket(yaml.parse(file, Loader=loader))
+            found = _agent_value(yaml.parse(file, Loader=loader), key)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None  # `netsla check` is the place to complain
     return str(config.parent / found) if found else None  # as the agent reads it: relative to the file
 
 
-def _agent_socket(events: Iterator[yaml.Event]) -> str | None:
+def _agent_value(events: Iterator[yaml.Event], wanted: str) -> str | None:
     """Walk the events: `path` holds the keys down to here, `key` the one whose value comes next."""
     import yaml
 
@@ -56,7 +68,7 @@ def _agent_socket(events: Iterator[yaml.Event]) -> str | None:
         elif isinstance(event, yaml.ScalarEvent) and path:
             if key is None:
                 key = event.value
-            elif [*path, key] == ["", "agent", "socket"]:
+            elif [*path, key] == ["", "agent", wanted]:
                 return str(event.value)
             else:
                 key = None

@@ -16,12 +16,14 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from netsla.store.database import Database, Schema
+from netsla.store.readonly import connect_readonly
 from netsla.store.rescue import Rescue
 
 TELL_ANYWAY_S = 10.0
@@ -47,6 +49,17 @@ class Event:
     objective: str
     payload: bytes
     at_ns: int = 0
+
+
+def read_history(path: Path, since_ns: int) -> list[Event]:
+    """The same from the file of an agent that may not run; raises sqlite3.Error."""
+    with closing(connect_readonly(path)) as connection:
+        return _history(connection, since_ns)
+
+
+def _history(connection: sqlite3.Connection, since_ns: int) -> list[Event]:
+    query = "SELECT id, objective, payload, at_ns FROM event WHERE at_ns >= ? ORDER BY number"
+    return [Event(*row) for row in connection.execute(query, (since_ns,))]
 
 
 Collapse = Callable[[str, Sequence[Event]], Event]
@@ -206,9 +219,8 @@ class Outbox:
 
     def history(self, since_ns: int) -> list[Event]:
         """Events decided since, told or not, oldest first; raises sqlite3.Error."""
-        query = "SELECT id, objective, payload, at_ns FROM event WHERE at_ns >= ? ORDER BY number"
         with self.database.reader() as connection:
-            return [Event(*row) for row in connection.execute(query, (since_ns,))]
+            return _history(connection, since_ns)
 
     # --- bound --------------------------------------------------------------------------------------
 

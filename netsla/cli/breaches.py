@@ -1,0 +1,143 @@
+"""`netsla breaches`: what was breached since when, for how long, on what evidence, and who has seen to it.
+
+Rules: asks the running agent, which knows who asks; without one it reads what the agent left in its state folder.
+Acknowledging and muting need the agent: they are recorded with name and reason, and told like everything else.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from netsla.cli.output import complain, say, table, wants_colour, write
+from netsla.config.quantity import Wrong, duration, duration_text
+from netsla.control import ask
+from netsla.errors import AgentError, Exit, NetslaError
+from netsla.model import SECOND
+from netsla.wire.breaches import Breach, fold, to_json
+from netsla.wire.figures import NONE, figure
+
+_HEAD = ("STATE", "SEVERITY", "AGREEMENT", "ENDPOINT", "OBJECTIVE", "ONSET", "DURATION", "VALUE", "TARGET", "EVIDENCE",
+         "SEEN TO BY")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which breaches to show, and how (table or json)."""
+
+    since: str = "7d"
+    only_open: bool = False
+    agreement: str | None = None
+    form: str = "table"
+
+
+def breaches(socket: str, state_dir: Path | None, wanted: Wanted) -> int:
+    """Print them, oldest onset first."""
+    now = datetime.now(UTC)
+    since_ns = int(now.timestamp() * SECOND) - since(wanted.since)
+    found = [one for one in _read(socket, state_dir, since_ns) if _is_wanted(one, wanted, since_ns)]
+    if wanted.form == "json":
+        write(orjson.dumps([to_json(one, now) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
+    elif found:
+        say(table(_HEAD, [_row(one, now) for one in found], colour=wants_colour()))
+        for one in found:
+            if one.open and one.path:
+                say(f"\npath to {one.endpoint} ({one.address}) at its onset:\n{shown_path(one.path)}")
+    else:
+        say(f"no {'open ' if wanted.only_open else ''}breach in the last {wanted.since}")
+    return Exit.OK
+
+
+def acknowledge(socket: str, what: str, why: str, mute: str | None) -> int:
+    """Say that a person sees to a breach, and mute what it tells for a while."""
+    agreement, endpoint, objective = named(what)
+    request: dict[str, Any] = {"op": "acknowledge", "agreement": agreement, "endpoint": endpoint}
+    request |= {"objective": objective, "why": why, "mute_seconds": since(mute) / SECOND if mute else 0}
+    answer = orjson.loads(ask(socket, request))
+    say(str(answer["said"]))
+    return Exit.OK
+
+
+def named(what: str) -> tuple[str, str, str]:
+    """AGREEMENT/ENDPOINT/OBJECTIVE in three."""
+    parts = what.split("/")
+    if len(parts) != 3 or not all(parts):
+        raise NetslaError(
+            f"{what!r} names no objective", "write AGREEMENT/ENDPOINT/OBJECTIVE, as `netsla breaches` shows"
+        )
+    return parts[0], parts[1], parts[2]
+
+
+def since(text: str) -> int:
+    """A duration, in ns."""
+    try:
+        return duration(text)
+    except Wrong as wrong:
+        raise NetslaError(f"{text!r}: {wrong.problem}", wrong.remedy) from wrong
+
+
+def _read(socket: str, state_dir: Path | None, since_ns: int) -> list[Breach]:
+    try:
+        answer = orjson.loads(ask(socket, {"op": "breaches", "since_ns": since_ns}))
+    except AgentError as unreachable:
+        if state_dir is None:
+            raise
+        complain(f"netsla: {unreachable.problem}; this is what it left")
+        return _read_left(state_dir, since_ns)
+    return fold(answer["events"], answer["paths"])
+
+
+def _read_left(state_dir: Path, since_ns: int) -> list[Breach]:
+    from netsla.store.archive import Archive  # noqa: PLC0415 - only without an agent
+    from netsla.store.outbox import read_history  # noqa: PLC0415
+
+    try:
+        events = [json.loads(event.payload) for event in read_history(state_dir / "outbox.db", since_ns)]
+        with Archive(state_dir / "ledger.db").open() as look:
+            paths = {note.detail["event"]: note.detail for note in look.notes(("path",), start_ns=since_ns)}
+    except sqlite3.Error as error:
+        raise NetslaError(f"{state_dir}: {error}", "is this the agent's state folder, and may you read it?") from error
+    return fold(events, paths)
+
+
+def _is_wanted(one: Breach, wanted: Wanted, since_ns: int) -> bool:
+    if wanted.agreement not in (None, one.agreement) or (wanted.only_open and not one.open):
+        return False
+    return one.open or datetime.fromisoformat(str(one.ended_at)).timestamp() * SECOND >= since_ns
+
+
+def _row(one: Breach, now: datetime) -> list[str]:
+    state = "breached" if one.open else "ended"
+    lasted = duration_text(round(one.seconds(now)) * SECOND) if one.seconds(now) >= 1 else "<1s"
+    seen = (one.acknowledged or {}).get("by") or (f"caused by {one.caused_by}" if one.caused_by else NONE)
+    return [
+        f"{state}, no data" if one.what == "no data" else state,
+        one.severity,
+        one.agreement,
+        one.endpoint,
+        one.objective,
+        one.onset,
+        lasted,
+        figure(one.metric, one.value),
+        one.target,
+        one.evidence or NONE,
+        str(seen),
+    ]
+
+
+def shown_path(path: dict[str, Any]) -> str:
+    """The hops of a snapshot, one a line; silent ones as `*`."""
+    if path.get("problem"):
+        return f"  {path['problem']}"
+    lines, last = [], 0
+    for distance, address, rtt_ms in path["hops"]:
+        lines += [f"  {silent:2d}  *" for silent in range(last + 1, distance)]
+        lines.append(f"  {distance:2d}  {address}  {rtt_ms:.3f} ms")
+        last = distance
+    return "\n".join([*lines, "" if path["reached"] else "  it ends here: the endpoint did not answer"]).rstrip()

@@ -1,0 +1,123 @@
+"""`netsla breaches`: from a running agent over its socket, or from what it left."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netsla.cli.breaches import Wanted, acknowledge, breaches, shown_path
+from netsla.errors import AgentError, NetslaError
+from netsla.store.ledger import Ledger
+from netsla.store.outbox import Event, Outbox
+from tests.wire.test_breaches import event
+
+
+@contextmanager
+def agent(folder: Path, answer: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A real control socket on a loop of its own; yields its path and what it was asked."""
+    import asyncio
+
+    from netsla.control import ControlServer, Peer, Request
+
+    path, asked = str(folder / "s.sock"), []
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+
+    async def handle(request: Request, _peer: Peer) -> dict[str, Any]:
+        asked.append(dict(request))
+        return answer
+
+    async def serve() -> None:
+        server = ControlServer(path, {"breaches": handle, "acknowledge": handle})
+        await server.start()
+        ready.set()
+        await stopped.wait()
+        await server.close()
+
+    stopped = asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield path, asked
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join(10)
+        loop.close()
+
+
+def test_what_the_agent_tells_is_shown_with_path_of_open_ones(tmp_path: Path, capsysbinary: Any) -> None:
+    path = {"hops": [[1, "192.0.2.254", 0.4], [3, "198.51.100.7", 9.0]], "reached": False}
+    with agent(tmp_path, {"events": [event("opened", 1)], "paths": {"id-1": path}}) as (socket, asked):
+        assert breaches(socket, None, Wanted("1h")) == 0
+    out = capsysbinary.readouterr().out.decode()
+    assert "breached  P2" in out
+    assert "90.0000 %" in out
+    assert "   2  *\n   3  198.51.100.7  9.000 ms\n  it ends here" in out
+    assert asked[0]["op"] == "breaches"
+
+
+def test_open_and_agreement_choose(tmp_path: Path, capsysbinary: Any) -> None:
+    ended = event("closed", 2, ended_at="2099-10-05T11:10:00Z")
+    with agent(tmp_path, {"events": [event("opened", 1), ended], "paths": {}}) as (socket, _):
+        breaches(socket, None, Wanted(only_open=True))
+        breaches(socket, None, Wanted(agreement="other"))
+        breaches(socket, None, Wanted(form="json"))
+    nothing, also_nothing, rest = capsysbinary.readouterr().out.decode().split("\n", 2)
+    assert nothing == "no open breach in the last 7d"
+    assert also_nothing == "no breach in the last 7d"
+    assert [one["open"] for one in json.loads(rest)] == [False]
+
+
+def test_without_an_agent_what_it_left_is_shown(tmp_path: Path, capsysbinary: Any) -> None:
+    outbox, ledger = (
+        Outbox(tmp_path / "outbox.db", [], lambda _objective, events: events[-1]),
+        Ledger(tmp_path / "ledger.db"),
+    )
+    outbox.start().result(10)
+    ledger.start()
+    payload = json.dumps(event("opened", 1, onset="2026-10-05T11:00:00Z")).encode()
+    outbox.put({}, [Event("id-1", "acme/hq/delivery", payload, 2**61)]).result(10)
+    ledger.note("path", {"event": "id-1", "hops": [], "reached": False, "problem": "not permitted"}).result(10)
+    outbox.close()
+    ledger.close()
+    assert breaches(str(tmp_path / "none.sock"), tmp_path, Wanted()) == 0
+    shown = capsysbinary.readouterr()
+    assert "delivery" in shown.out.decode()
+    assert "not permitted" in shown.out.decode()
+    assert "this is what it left" in shown.err.decode()
+
+
+def test_neither_agent_nor_record(tmp_path: Path) -> None:
+    with pytest.raises(AgentError):
+        breaches(str(tmp_path / "none.sock"), None, Wanted())
+    with pytest.raises(NetslaError, match="state folder"):
+        breaches(str(tmp_path / "none.sock"), tmp_path, Wanted())
+
+
+def test_acknowledging_names_the_objective_and_says_why(tmp_path: Path, capsysbinary: Any) -> None:
+    with agent(tmp_path, {"said": "acknowledged"}) as (socket, asked):
+        assert acknowledge(socket, "acme/hq/delivery", "fibre cut", "2h") == 0
+    assert asked == [
+        {"op": "acknowledge", "agreement": "acme", "endpoint": "hq", "objective": "delivery", "why": "fibre cut",
+         "mute_seconds": 7200.0}
+    ]  # fmt: skip
+    assert capsysbinary.readouterr().out == b"acknowledged\n"
+
+
+@pytest.mark.parametrize(
+    ("what", "since", "said"), [("acme/hq", "2h", "AGREEMENT/ENDPOINT/OBJECTIVE"), ("a/b/c", "7", "7")]
+)
+def test_bad_input_is_explained(what: str, since: str, said: str) -> None:
+    with pytest.raises(NetslaError, match=said):
+        acknowledge("none.sock", what, "because", since)
+
+
+def test_a_path_that_reached_the_endpoint_ends_there() -> None:
+    path = {"hops": [[1, "192.0.2.254", 0.4], [2, "192.0.2.1", 1.0]], "reached": True}
+    assert shown_path(path).splitlines() == ["   1  192.0.2.254  0.400 ms", "   2  192.0.2.1  1.000 ms"]
