@@ -68,7 +68,7 @@ class Agent:
         self._fleet: Fleet | None = None
         self._reload_ok = True
         self._reloading = asyncio.Lock()
-        self._problems: tuple[str, ...] = ()
+        self._troubles: dict[str, tuple[str, ...]] = {}  # by part
         self._snapshot: Snapshot | None = None
         self._viewing: asyncio.Future[Snapshot] | None = None
         self._last_turn = 0.0
@@ -251,27 +251,31 @@ class Agent:
     def _watch_over(self) -> None:
         now = self._last_turn
         facts = {kind: prober.facts() for kind, prober in self._probers.items()}
-        self._problems = self._find_problems(facts)
+        self._troubles = self._find_troubles(facts)
         for kind, fact in facts.items():
             if fact.ticks != self._ticks.get(kind, (-1, 0.0))[0]:
                 self._ticks[kind] = (fact.ticks, now)
         stalled = [str(kind) for kind, (_, since) in self._ticks.items() if now - since > _STALL_S]
         if stalled:
-            self._problems += (f"the {' and '.join(stalled)} prober has stalled: restart the agent",)
+            self._troubles["probing"] += (f"the {' and '.join(stalled)} prober has stalled: restart the agent",)
         else:
             self._notifier.watchdog()
         if sys.stderr.isatty():
             print(f"\r\x1b[K{self._live_line()}", end="", file=sys.stderr, flush=True)
 
-    def _find_problems(self, facts: dict[ProbeType, ProberFacts]) -> tuple[str, ...]:
-        found = [problem for fact in facts.values() for problem in fact.problems]
-        found += self._names.problems()
-        found += self._history.ledger.problems()
-        if self._engine.isolated:
-            found.append("isolated: our own references do not answer, or did not just now: figures are frozen")
-        if not self._reload_ok:
-            found.append("the last reload was refused: run netsla check")
-        return tuple(found)
+    def _find_troubles(self, facts: dict[ProbeType, ProberFacts]) -> dict[str, tuple[str, ...]]:
+        isolated = "isolated: our own references do not answer, or did not just now: figures are frozen"
+        return {
+            "probing": tuple(problem for fact in facts.values() for problem in fact.problems),
+            "references": (isolated,) if self._engine.isolated else (),
+            "names": tuple(self._names.problems()),
+            "ledger": self._history.ledger.problems(),
+            "configuration": () if self._reload_ok else ("the last reload was refused: run netsla check",),
+        }
+
+    @property
+    def _problems(self) -> tuple[str, ...]:
+        return tuple(problem for some in self._troubles.values() for problem in some)
 
     async def _with_engine(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
@@ -308,6 +312,7 @@ class Agent:
             lateness_sum_seconds=sum(fact.lateness_sum_seconds for fact in facts),
             receive_drops=sum(fact.receive_drops for fact in facts),
             clock_steps=sum(fact.clock_steps for fact in facts),
+            parts=tuple((part, len(some)) for part, some in self._troubles.items()),
         )
         assert self._fleet is not None
         addresses = {

@@ -95,6 +95,9 @@ class AgentView:
     lateness_sum_seconds: float = 0.0
     receive_drops: int = 0
     clock_steps: int = 0
+    parts: tuple[tuple[str, int], ...] = ()  # every part of the agent, and how many problems it has
+    outbox_pending: int = 0  # events that some sink has still to be told
+    mqtt_connected: bool | None = None  # None: no broker is configured
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,7 @@ from typing import Any
 
 from netsla.store import faults, rescue
 from netsla.store.checkup import Checkup, is_broken
+from netsla.store.footing import Footing
 from netsla.store.readonly import connect_readonly
 
 log = logging.getLogger(__name__)
@@ -80,8 +81,7 @@ class Database:
         self._problem = ""
         self._notice = ""
         self._connection: sqlite3.Connection | None = None
-        self._inode: tuple[int, int] | None = None
-        self._log_inode: tuple[int, int] | None = None
+        self._footing = Footing(path)
         self._suspect = threading.Event()
         self._checkup = Checkup(path, self.report_corrupt)
         self._thread = threading.Thread(target=self._run, name=f"write-{path.stem}", daemon=True)
@@ -284,8 +284,10 @@ class Database:
 
     def _attend(self) -> None:
         """See that the right file is open and sound."""
-        if self._connection is not None and self._inode != _inode(self.path):
+        if self._connection is not None and self._footing.is_gone():
             self._restore()
+        if self._connection is not None and self._footing.is_overwritten():
+            self._suspect.set()
         if self._suspect.is_set() and self._is_broken():
             self._rescue()
         self._suspect.clear()
@@ -310,9 +312,7 @@ class Database:
         assert self._connection is not None
         saved = rescue.save_orphan(self._connection, self.path)
         self._shut()
-        log_file = self.path.with_name(self.path.name + "-wal")
-        if self._log_inode is not None and _inode(log_file) == self._log_inode:
-            log_file.unlink()  # ours: what it holds is saved, and it must not be replayed over another file
+        self._footing.drop_log()  # what it holds is saved
         self._note(rescue.place_orphan(saved, self.path))
 
     def _is_broken(self) -> bool:
@@ -333,8 +333,8 @@ class Database:
             )
             log.error("%s", self._notice)
         connection = self._open(self.path)
-        self._connection, self._inode = connection, _inode(self.path)
-        self._log_inode = _inode(self.path.with_name(self.path.name + "-wal"))
+        self._connection = connection
+        self._footing.take()
         self._checkup.begin()
 
     def _open(self, path: Path) -> sqlite3.Connection:
@@ -399,12 +399,5 @@ class Database:
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
-            self._connection, self._inode = None, None
-
-
-def _inode(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+            self._connection = None
+        self._footing.leave()

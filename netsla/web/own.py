@@ -1,7 +1,6 @@
 """The agent's own metrics, by prometheus_client in a registry of their own.
 
-Rules: a scrape reads the newest AgentView that was shown; other parts (outbox, broker) register their
-own collectors with the same registry.
+Rules: a scrape reads the newest AgentView that was shown.
 """
 
 from __future__ import annotations
@@ -48,6 +47,19 @@ class OwnMetrics(Collector):
             float(view.reload_ok),
         )
         yield GaugeMetricFamily("netsla_problems", "Standing problems of the agent.", len(view.problems))
+        parts = GaugeMetricFamily(
+            "netsla_part_problems", "Standing problems of one part of the agent.", labels=("part",)
+        )
+        for part, count in view.parts:
+            parts.add_metric((part,), count)
+        yield parts
+        yield GaugeMetricFamily(
+            "netsla_outbox_pending", "Events that some sink has still to be told.", view.outbox_pending
+        )
+        if view.mqtt_connected is not None:
+            yield GaugeMetricFamily(
+                "netsla_mqtt_connected", "1 while the broker takes what we publish.", float(view.mqtt_connected)
+            )
         yield CounterMetricFamily(
             "netsla_receive_drops",
             "Packets that our own receive buffers dropped.",
