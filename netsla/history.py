@@ -90,11 +90,11 @@ class History:
             return "no readable record"
 
     def _resume(self, look: Look, engine: Engine, fleet: Fleet) -> str:
-        last = look.last_start()
+        last = look.last_interval()
         opened = [(cell, own) for cell, own in look.open_cells() if cell.seconds == fleet.seconds]
         if last is None and not opened:
             return "no record yet"
-        last_k = last // fleet.seconds if last is not None else opened[0][0].k - 1
+        last_k = last[0] // fleet.seconds if last is not None else opened[0][0].k - 1
         self._go_back(look, engine, fleet, last_k)
         for cell, own in opened:
             engine.take_over(relocate(cell.k, cell.seconds, [(cell, own)], self._layout))

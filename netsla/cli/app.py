@@ -34,6 +34,15 @@ class CheckFormat(StrEnum):
     JSON = "json"
 
 
+class ReportFormat(StrEnum):
+    """How `netsla report` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"
+
+
 class ListFormat(StrEnum):
     """How a list prints."""
 
@@ -53,6 +62,13 @@ Socket = Annotated[
     Path | None,
     typer.Option("--socket", envvar="NETSLA_SOCKET", help="The agent's control socket (else as configured)."),
 ]
+
+Evidence = Annotated[Path | None, typer.Option("--evidence", help="An evidence pack to work from alone.")]
+Period = Annotated[
+    str | None,
+    typer.Option("--period", help="2026-10, 2026-Q4, 2026, 2026-10-05 or START/END (else the running month)."),
+]
+Named = Annotated[str | None, typer.Argument(metavar="[AGREEMENT]", help="The agreement's id.")]
 
 app = typer.Typer(
     name="netsla",
@@ -132,6 +148,47 @@ def status(
 
     question = command.Question(socket_path(socket, config), what, form.value, breached=breached)
     raise typer.Exit(command.watch(question) if watch else command.status(question))
+
+
+@app.command()
+def report(
+    agreement: Named = None,
+    period: Period = None,
+    form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.TEXT,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    evidence: Evidence = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Settle a period: exit 0 met, 1 breached, 4 not enough data."""
+    from netsla.cli import report as command
+
+    raise typer.Exit(command.report(command.Where(config, agreement, evidence, period), form.value, output))
+
+
+@app.command()
+def export(
+    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PACK/", help="The new folder.")],
+    period: Period = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Write the evidence pack of a period, from which either party can settle it again."""
+    from netsla.cli import report as command
+
+    raise typer.Exit(command.export(command.Where(config, agreement, None, period), output))
+
+
+@app.command()
+def verify(
+    agreement: Named = None,
+    period: Period = None,
+    evidence: Evidence = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Recompute the hash chain and the figures: exit 0 intact, 1 broken, and where."""
+    from netsla.cli import report as command
+
+    raise typer.Exit(command.verify(command.Where(config, agreement, evidence, period)))
 
 
 @app.command()

@@ -228,15 +228,16 @@ class Look:
         found = self.connection.execute("SELECT started_ns, last_ns FROM pulse").fetchone()
         return (int(found[0]), int(found[1])) if found else None
 
-    def last_start(self) -> int | None:
-        """When the newest recorded interval begins, in UTC seconds."""
-        (loose,) = self.connection.execute("SELECT max(start) FROM cell").fetchone()
+    def last_interval(self) -> tuple[int, int] | None:
+        """(start, length) of the newest recorded interval, in UTC seconds."""
+        query = "SELECT start, seconds FROM cell ORDER BY start DESC LIMIT 1"
+        found: list[tuple[int, int]] = [(row[0], row[1]) for row in self.connection.execute(query)]
         (hour,) = self.connection.execute("SELECT max(hour) FROM block").fetchone()
-        sealed = None
-        if hour is not None and (loose is None or loose < (hour + 1) * HOUR):
-            hours = ((block.seconds, block.hours().present) for block in self.blocks(hour, hour + 1))
-            sealed = max(hour * HOUR + int(np.flatnonzero(present.any(axis=0))[-1]) * s for s, present in hours)
-        return max((at for at in (loose, sealed) if at is not None), default=None)
+        if hour is not None and (not found or found[0][0] < (hour + 1) * HOUR):
+            for block in self.blocks(hour, hour + 1):
+                slot = int(np.flatnonzero(block.hours().present.any(axis=0))[-1])
+                found.append((hour * HOUR + slot * block.seconds, block.seconds))
+        return max(found, default=None)
 
     # --- raw ----------------------------------------------------------------------------------------
 

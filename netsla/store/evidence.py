@@ -12,8 +12,9 @@ gives whole hours, and as much time around the period as outages over its edges 
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,9 +25,10 @@ import numpy as np
 
 from netsla.config import dump_agreement, load_agreement
 from netsla.errors import NetslaError
-from netsla.model import Agreement
+from netsla.model import Agreement, IntArray
 from netsla.sla.calendar import instant_ns
 from netsla.sla.exclusion import Exclusion
+from netsla.sla.histogram import BUCKETS
 from netsla.sla.recorded import ABSENT, NUMBERS, Recorded
 from netsla.sla.report_json import instant
 from netsla.sla.tally import Column
@@ -34,6 +36,7 @@ from netsla.store.archive import Link, Series
 from netsla.store.interval_csv import CsvError, read_intervals, write_intervals
 from netsla.store.pack_chain import (
     FILES,
+    LATENCY,
     Checked,
     PackChain,
     PackLink,
@@ -46,6 +49,7 @@ from netsla.store.pack_chain import (
 
 AGREEMENT, EXCLUSIONS, INTERVALS = FILES
 CHAIN = "chain.json"
+Counts = Mapping[tuple[str, str], IntArray]  # by (endpoint, probe)
 _KEYS = frozenset(
     ("id", "endpoint", "start", "end", "cause", "reason", "reference", "announced", "accepted_by", "agreed")
 )
@@ -60,6 +64,7 @@ class Pack:
     exclusions: tuple[Exclusion, ...]
     records: tuple[Recorded, ...]
     chain: PackChain | None
+    latencies: Counts = field(default_factory=dict)
     _by_endpoint: dict[str, list[Recorded]] = field(default_factory=dict, repr=False)
 
     def read(self, endpoint: str) -> Sequence[Recorded]:
@@ -82,7 +87,8 @@ def read_pack(folder: Path) -> Pack:
         )
     _check_probes(agreement, records)
     sealed = load(folder / CHAIN) if (folder / CHAIN).exists() else None
-    return Pack(folder, agreement, read_exclusions(folder / EXCLUSIONS, agreement), records, sealed)
+    exclusions, latencies = read_exclusions(folder / EXCLUSIONS, agreement), read_latencies(folder / LATENCY)
+    return Pack(folder, agreement, exclusions, records, sealed, latencies)
 
 
 def _check_probes(agreement: Agreement, records: Iterable[Recorded]) -> None:
@@ -119,10 +125,37 @@ def verify_pack(folder: Path) -> Checked:
     except NetslaError as error:
         return Checked(0, 0, (error.problem,))
     checked = check_links(made, records)
-    changed = [name for name in FILES if digests[name] != made.files.get(name)]
+    changed = [name for name in (*FILES, LATENCY) if digests.get(name) != made.files.get(name)]
     told = {one.split(":", 1)[0] for one in checked.breaks}
     whole = [f"{name} is not as it was written" for name in changed if name not in told]
     return Checked(checked.links, checked.loose, checked.breaks + tuple(whole))
+
+
+# --- latencies ----------------------------------------------------------------------------------------
+
+
+def read_latencies(path: Path) -> Counts:
+    """Histograms over the period by (endpoint, probe), BUCKETS counts each; none if the file is absent."""
+    if not path.exists():
+        return {}
+    found: dict[tuple[str, str], IntArray] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for number, row in enumerate(csv.DictReader(file), 2):
+            try:
+                counts = found.setdefault((row["endpoint"], row["probe"]), np.zeros(BUCKETS, np.int64))
+                counts[int(row["bucket"])] = int(row["count"])
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                raise NetslaError(f"{path.name}:{number}: no latency count", "endpoint,probe,bucket,count") from error
+    return found
+
+
+def write_latencies(path: Path, latencies: Counts) -> None:
+    """One line per bucket that holds something."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(("endpoint", "probe", "bucket", "count"))
+        for (endpoint, probe), counts in sorted(latencies.items()):
+            out.writerows((endpoint, probe, bucket, counts[bucket]) for bucket in np.flatnonzero(counts).tolist())
 
 
 # --- exclusions ---------------------------------------------------------------------------------------
@@ -192,14 +225,20 @@ def write_pack(
     period: str = "",
     until_ns: int | None = None,
     links: Sequence[PackLink] | None = None,
+    latencies: Counts | None = None,
 ) -> PackChain:
-    """Write a pack into a folder, made if need be; `links` None: chain the records as they are given here."""
+    """Write a pack into a folder, made if need be; `links` None: chain the records as they are given here.
+
+    `latencies` over the period give percentiles their value; verdicts need none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kept = sorted(records, key=lambda part: (part.endpoint, part.probe))
     (folder / AGREEMENT).write_text(dump_agreement(agreement), encoding="utf-8")
     told = [_told(one) for one in exclusions]
     (folder / EXCLUSIONS).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_intervals(folder / INTERVALS, kept)
+    if latencies:
+        write_latencies(folder / LATENCY, latencies)
     chained = tuple(links) if links is not None else make_links(agreement.id, kept)
     made = PackChain(agreement.id, period, until_ns, file_digests(folder), chained)
     (folder / CHAIN).write_text(dump(made), encoding="utf-8")

@@ -24,6 +24,7 @@ from netsla.store import chain
 
 SCHEMA = "netsla.chain/1"
 FILES = ("agreement.yaml", "exclusions.json", "intervals.csv")
+LATENCY = "latency.csv"  # may be absent
 HOUR = 3600
 
 
@@ -110,7 +111,8 @@ def _seal(told: dict[str, Any]) -> str:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the pack's files."""
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    names = (*FILES, LATENCY) if (folder / LATENCY).exists() else FILES
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
 # --- reading ------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def recovers(agent: Agent, disk: Path) -> None:
 def _last_start(disk: Path) -> int:
     try:
         with Archive(disk / "ledger.db").open() as look:
-            return look.last_start() or 0
+            return (look.last_interval() or (0, 0))[0]
     except sqlite3.Error:
         return 0
 

@@ -1,0 +1,177 @@
+"""Where a report's figures come from: the ledger of an agent, or an evidence pack. Both answer alike.
+
+    with open_ledger(path, agreement, period) as source: …        source.settle() -> Report
+    source = open_pack(folder, period text)
+
+Rules: the same records give the same report, to the bit: endpoints are settled in order of name, with the same time
+around the period: back far enough for rolling windows, chronic rules and outages that began before, and on until
+outages that began in it have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from netsla.errors import NetslaError
+from netsla.model import SECOND, Agreement, IntArray
+from netsla.sla.calendar import Period, parse_period
+from netsla.sla.exclusion import Exclusion
+from netsla.sla.recorded import Recorded
+from netsla.sla.report import Histogram, Read, Report, settle_agreement
+from netsla.store.archive import Archive, Look
+from netsla.store.evidence import Counts, Pack, read_pack, records_of_ledger, verify_pack
+from netsla.store.exclusions import in_force
+
+_DAY = 86_400 * SECOND
+_BEFORE, _AFTER = 7 * _DAY, 2 * _DAY  # outages over the edges
+_HOUR = 3600 * SECOND
+_FRESH = 300 * SECOND  # the newest interval of a running agent is never older
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Everything that settles one agreement; `unchained` says why no hash chain stands behind it, "" if one does."""
+
+    agreement: Agreement
+    period: Period
+    exclusions: tuple[Exclusion, ...]
+    read: Read
+    until_ns: int | None
+    latencies: Counts
+    unchained: str
+
+    def settle(self, tell: Tell | None = None) -> Report:
+        """The report."""
+        ordered = replace(self.agreement, endpoints=tuple(sorted(self.agreement.endpoints, key=lambda one: one.id)))
+        return settle_agreement(
+            ordered,
+            self.period,
+            self.read,
+            self.exclusions,
+            until_ns=self.until_ns,
+            histogram=_histogram_of(self.latencies),
+            tell=tell,
+        )
+
+
+def context(agreement: Agreement, period: Period) -> tuple[int, int]:
+    """[start, end) of what has to be read to settle a period: whole hours, UTC ns."""
+    rolling = (o.window.seconds for one in agreement.endpoints for o in one.objectives)
+    chronic = (rule.within.seconds for rule in agreement.credits.chronic) if agreement.credits else ()
+    back = max((_BEFORE, *(seconds * SECOND + _DAY for seconds in (*rolling, *chronic))))
+    return (period.start_ns - back) // _HOUR * _HOUR, -(-(period.end_ns + _AFTER) // _HOUR) * _HOUR
+
+
+def running_period(agreement: Agreement, now_ns: int) -> Period:
+    """The month that is running in the agreement's zone."""
+    zone = ZoneInfo(agreement.timezone)
+    return parse_period(f"{datetime.fromtimestamp(now_ns // SECOND, UTC).astimezone(zone):%Y-%m}", zone)
+
+
+# --- ledger -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def open_ledger(path: Path, agreement: Agreement, period: Period, now_ns: int) -> Iterator[Source]:
+    """A period from a ledger file, also while an agent writes to it; raises sqlite3.Error."""
+    with Archive(path).open() as look:
+        start_ns, end_ns = context(agreement, period)
+        latencies = _latencies(look, agreement, period) if _has_percentiles(agreement) else {}
+        yield Source(
+            agreement,
+            period,
+            in_force(look, agreement.id),
+            _reader(look, agreement, start_ns, end_ns),
+            horizon(look, now_ns),
+            latencies,
+            "" if look.links(agreement.id, period.start_ns, period.end_ns) else "no hour of it is sealed yet",
+        )
+
+
+def horizon(look: Look, now_ns: int) -> int:
+    """How far what is known reaches, in UTC ns: to the newest interval of an agent that runs, else until now.
+
+    That nothing was recorded since an agent ended is known, too: that time is unknown, not to come.
+    """
+    last = look.last_interval()
+    end_ns = sum(last) * SECOND if last else 0
+    return end_ns if now_ns - end_ns < _FRESH else now_ns
+
+
+def _has_percentiles(agreement: Agreement) -> bool:
+    return any(o.percent is not None for endpoint in agreement.endpoints for o in endpoint.objectives)
+
+
+def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int) -> Read:
+    """Endpoints in order of name, read as they are asked for: a large agreement does not fit into memory."""
+    some = look.each(agreement.id, start_ns, end_ns)
+    waiting: dict[str, list[Recorded]] = {}
+    last = ""
+
+    def read(endpoint: str) -> Sequence[Recorded]:
+        nonlocal last
+        while last <= endpoint:
+            series = next(some, None)
+            if series is None:
+                break
+            for one in records_of_ledger(series):
+                waiting.setdefault(one.endpoint, []).append(one)
+            last = max((one.lane.endpoint for one in series), default=last)
+        for name in [name for name in waiting if name < endpoint]:
+            del waiting[name]  # of an endpoint that the agreement no longer has
+        return waiting.pop(endpoint, [])
+
+    return read
+
+
+def _latencies(look: Look, agreement: Agreement, period: Period) -> Counts:
+    found: dict[tuple[str, str], IntArray] = {}
+    for lane, counts in look.distribution(agreement.id, period.start_ns, period.end_ns).items():
+        key = (lane.endpoint, lane.probe)
+        found[key] = found[key] + counts if key in found else counts
+    return found
+
+
+def _histogram_of(counts: Counts) -> Histogram:
+    def histogram(endpoint: str, probes: tuple[str, ...]) -> IntArray | None:
+        mine = [counts[endpoint, probe] for probe in probes if (endpoint, probe) in counts]
+        return np.sum(mine, axis=0) if mine else None
+
+    return histogram
+
+
+# --- pack ---------------------------------------------------------------------------------------------
+
+
+def open_pack(folder: Path, period: str | None) -> Source:
+    """A pack's own period unless another is named; raises ConfigError and NetslaError with the place."""
+    pack = read_pack(folder)
+    checked = verify_pack(folder)
+    why = "" if checked.intact and pack.chain is not None else (checked.breaks or ("there is no chain",))[0]
+    return Source(
+        pack.agreement,
+        _period_of(pack, period),
+        pack.exclusions,
+        pack.read,
+        pack.chain.until_ns if pack.chain is not None else None,
+        pack.latencies,
+        why,
+    )
+
+
+def _period_of(pack: Pack, named: str | None) -> Period:
+    zone = ZoneInfo(pack.agreement.timezone)
+    if named or (pack.chain is not None and pack.chain.period):
+        return parse_period(named or (pack.chain.period if pack.chain else ""), zone)
+    newest = max((int(part.start_s[-1]) for part in pack.records if len(part)), default=None)
+    if newest is None:
+        raise NetslaError(f"{pack.folder}: no interval is in the pack, so it holds no period", "name one by --period")
+    return running_period(pack.agreement, newest * SECOND)

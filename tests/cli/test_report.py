@@ -1,0 +1,239 @@
+"""`netsla report`, `export` and `verify`: from a pack written by hand, and from a ledger, with the same figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netsla.cli.report import Where, export, report, verify
+from netsla.errors import NetslaError
+from netsla.sla.exclusion import Exclusion
+from netsla.store.exclusions import record
+from netsla.store.ledger import Ledger
+from tests.cli import packs
+from tests.store.cells import START_S, cells
+from tests.store.cells import layout as lanes
+
+OUTAGE = packs.span("2026-03-17T10:00", 45)
+CONFIG = """
+agent: {name: lab, state_dir: var}
+agreements:
+  - id: acme-0000
+    parties: {customer: {name: ACME}}
+    probes: {ping: {type: icmp}}
+    timezone: Europe/Berlin
+    objectives:
+      - {id: up, metric: uptime, target: ">= 99%", window: month}
+      - {id: delivery, metric: packet_delivery, target: ">= 99%", window: month}
+      - {id: p95, metric: latency, statistic: p95, target: "<= 30ms", window: month}
+    endpoints: [{id: site-0, address: 192.0.2.1}, {id: site-1, address: 192.0.2.2}]
+"""
+DAY = "2026-05-29"
+
+
+@pytest.fixture(scope="module")
+def hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return packs.write(tmp_path_factory.mktemp("hand"), OUTAGE, packs.span("2026-03-22T00:00", 1500))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A ledger with three sealed hours and an open one, of two endpoints, and an exclusion recorded at run time."""
+    (tmp_path / "var").mkdir()
+    (tmp_path / "netsla.yaml").write_text(CONFIG)
+    now_ns = (START_S + 200 * 60 + 70) * 10**9
+    ledger = Ledger(tmp_path / "var" / "ledger.db", now_ns=lambda: now_ns)
+    ledger.start()
+    layout = lanes(2)
+    for cell in cells(2, 200):
+        ledger.append(cell, layout)
+    told = Exclusion("x1", None, (START_S + 600) * 10**9, (START_S + 1200) * 10**9, "force_majeure")
+    record(ledger, "acme-0000", told, "anna", now_ns).result(10)
+    assert ledger.seal_due(now_ns) == 3
+    ledger.close()
+    return tmp_path / "netsla.yaml"
+
+
+def run(capsysbinary: Any, where: Where, form: str = "json") -> tuple[int, str]:
+    code = report(where, form, None)
+    return code, capsysbinary.readouterr().out.decode()
+
+
+def of_pack(folder: Path, period: str | None = None) -> Where:
+    return Where(Path("nowhere.yaml"), None, folder, period)
+
+
+def test_a_pack_written_by_hand_settles(hand: Path, capsysbinary: Any) -> None:
+    code, text = run(capsysbinary, of_pack(hand, "2026-03"))
+    told = json.loads(text)
+    assert code == 1
+    assert (told["schema"], told["chained"], told["standing"]) == ("netsla.report/1", False, "breached")
+    assert told["period"]["seconds"] == 2_674_800
+    assert (told["period"]["final"], told["period"]["timezone"]) == (True, "Europe/Berlin")
+    uptime = told["objectives"][0]
+    # 2,674,800 s of March, less two hours excluded and 25 h without a record; 2,700 s of it down
+    assert uptime["seconds"] == {
+        "scheduled": 2_674_800,
+        "excluded": 7200,
+        "unknown": 90_000,
+        "down": 2700,
+        "up": 2_574_900,
+    }
+    assert uptime["value"] == pytest.approx(1 - 2700 / 2_577_600, abs=1e-12)
+    assert (uptime["low"], uptime["high"]) == (2_574_900 / 2_667_600, 2_664_900 / 2_667_600)
+    assert told["incidents"][0] | {"whole_seconds": 0} == {
+        "endpoint": "berlin-hq", "start": "2026-03-17T10:00:00Z", "end": "2026-03-17T10:45:00Z", "seconds": 2700,
+        "whole_seconds": 0, "repair_seconds": 2700, "excluded_by": None, "provisional": False,
+    }  # fmt: skip
+    assert told["credit"] | {"lines": 0} == {
+        "currency": "EUR", "amount": "45.00", "percent": 5.0, "charge": "900.00", "lines": 0, "chronic": []
+    }  # fmt: skip
+
+
+def test_the_period_of_a_pack_is_the_one_it_holds(hand: Path, capsysbinary: Any) -> None:
+    assert json.loads(run(capsysbinary, of_pack(hand))[1])["period"]["name"] == "2026-03"
+    assert json.loads(run(capsysbinary, of_pack(hand, "2026-03-17"))[1])["objectives"][0]["seconds"]["down"] == 2700
+
+
+def test_text_says_everything_and_that_it_is_unchained(hand: Path, capsysbinary: Any) -> None:
+    code, text = run(capsysbinary, of_pack(hand), "text")
+    assert code == 1
+    for said in (
+        "BREACHED",
+        "99.8952 %",
+        "unchained",
+        "CHG-7",
+        "45.00 EUR (5 % of 900.00 EUR)",
+        "agent_down 1d 1:00:00",
+    ):
+        assert said in text
+
+
+def test_csv_has_a_line_per_objective(hand: Path, capsysbinary: Any) -> None:
+    rows = list(csv.DictReader(io.StringIO(run(capsysbinary, of_pack(hand), "csv")[1])))
+    assert [row["objective"] for row in rows] == ["uptime-month", "delivery-month", "latency-mean"]
+    assert (rows[0]["down_seconds"], rows[0]["chained"], rows[2]["low"]) == ("2700", "false", "")
+
+
+def test_html_in_a_real_browser(hand: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert report(of_pack(hand), "html", page) == 1
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+    pdf = tmp_path / "report.pdf"
+    done = subprocess.run(
+        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "✗ BREACHED" in done.stdout
+    assert done.stdout.count("<svg") == 3
+    assert "excluded: maintenance router" in done.stdout
+    assert "Refused to" not in done.stderr, "the file breaks its own content security policy"
+    assert "http://" not in page.read_text()
+    assert "https://" not in page.read_text()
+    subprocess.run([*command, f"--print-to-pdf={pdf}", page.as_uri()], capture_output=True, check=True, timeout=60)
+    assert pdf.read_bytes().startswith(b"%PDF")
+
+
+def test_ledger_and_pack_give_the_same_report(config: Path, tmp_path: Path, capsysbinary: Any) -> None:
+    where = Where(config, "acme-0000", None, DAY)
+    code, from_ledger = run(capsysbinary, where)
+    assert export(where, tmp_path / "pack") == 0
+    again, from_pack = run(capsysbinary, of_pack(tmp_path / "pack"))
+    ours, theirs = json.loads(from_ledger), json.loads(from_pack)
+    assert ours["chained"]
+    assert theirs["chained"]
+    ours["period"].pop("until"), theirs["period"].pop("until")  # a ledger knows that time went on since
+    assert (code, ours) == (again, theirs)
+    assert ours["objectives"][2]["value"] is not None, "percentiles have their value on both sides"
+    assert [one["id"] for one in ours["exclusions"]] == ["x1"]
+    assert ours["objectives"][0]["seconds"]["excluded"] == 600
+    assert verify(of_pack(tmp_path / "pack")) == 0
+
+
+def test_a_pack_is_never_written_over_something(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "mine").touch()
+    with pytest.raises(NetslaError, match="not empty"):
+        export(Where(config, "acme-0000", None, DAY), tmp_path / "pack")
+
+
+@pytest.mark.parametrize("name", ["agreement.yaml", "exclusions.json", "intervals.csv", "latency.csv", "chain.json"])
+def test_one_changed_byte_of_a_pack_is_found(config: Path, tmp_path: Path, capsysbinary: Any, name: str) -> None:
+    pack = tmp_path / "pack"
+    export(Where(config, "acme-0000", None, DAY), pack)
+    text = (pack / name).read_bytes()
+    digit = max(i for i, byte in enumerate(text) if chr(byte).isdigit())
+    (pack / name).write_bytes(text[:digit] + bytes([text[digit] ^ 1]) + text[digit + 1 :])
+    assert verify(of_pack(pack)) == 1
+    assert f"broken: {name}" in capsysbinary.readouterr().out.decode()
+
+
+def test_verify_of_a_ledger(config: Path, capsysbinary: Any) -> None:
+    assert verify(Where(config, None, None, None)) == 0
+    assert verify(Where(config, "acme-0000", None, DAY)) == 0
+    assert "intact: 3 sealed blocks" in capsysbinary.readouterr().out.decode()
+
+
+def test_one_changed_byte_of_a_sealed_block_is_found(config: Path, capsysbinary: Any) -> None:
+    ledger = config.parent / "var" / "ledger.db"
+    _change_a_block(ledger)
+    assert verify(Where(config, None, None, None)) == 1
+    assert "2026-05-29T03" in capsysbinary.readouterr().out.decode(), "the hour is named"
+
+
+def _change_a_block(ledger: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(ledger) as connection:
+        number, body = connection.execute("SELECT id, figures FROM block ORDER BY id LIMIT 1 OFFSET 1").fetchone()
+        changed = bytearray(body)
+        changed[len(changed) // 2] ^= 1
+        connection.execute("UPDATE block SET figures = ? WHERE id = ?", (bytes(changed), number))
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (Where(Path("x"), "acme-000", None, None), "did you mean"),
+        (Where(Path("x"), None, None, None), "no agreement is named"),
+        (Where(Path("x"), "acme-0000", None, "2026-13"), "2026-13"),
+    ],
+)
+def test_bad_input_is_explained(config: Path, where: Where, said: str) -> None:
+    with pytest.raises(NetslaError, match=said):
+        report(Where(config, where.agreement, where.evidence, where.period), "text", None)
+
+
+def test_without_a_ledger_it_is_said_where_it_should_be(config: Path) -> None:
+    shutil.rmtree(config.parent / "var")
+    with pytest.raises(NetslaError, match=r"var/ledger\.db"):
+        report(Where(config, "acme-0000", None, DAY), "text", None)
+
+
+def test_a_pack_of_another_agreement(hand: Path) -> None:
+    with pytest.raises(NetslaError, match="the pack is of 'acme-dia-42'"):
+        report(Where(Path("x"), "other", hand, None), "text", None)
+
+
+def test_an_empty_pack_needs_a_period(hand: Path, tmp_path: Path, capsysbinary: Any) -> None:
+    empty = tmp_path / "empty"
+    shutil.copytree(hand, empty)
+    (empty / "intervals.csv").write_text(packs.HEAD + "\n")
+    with pytest.raises(NetslaError, match="holds no period"):
+        report(of_pack(empty), "text", None)
+    code, text = run(capsysbinary, of_pack(empty, "2026-03"))
+    assert code == 4
+    assert {one["value"] for one in json.loads(text)["objectives"]} == {None}, "no data is never 100 %"
+
+
+def test_counts_stay_integers(config: Path, capsysbinary: Any) -> None:
+    told = json.loads(run(capsysbinary, Where(config, "acme-0000", None, DAY))[1])
+    assert all(isinstance(value, int) for one in told["objectives"] for value in one["seconds"].values())
+    assert np.isfinite([one["coverage_ratio"] for one in told["objectives"]]).all()

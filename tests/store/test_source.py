@@ -1,0 +1,55 @@
+"""Where a report's figures come from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from netsla.model import SECOND
+from netsla.store.archive import Archive
+from netsla.store.ledger import Ledger
+from netsla.store.source import context, horizon, open_ledger, running_period
+from tests.sla.contracts import contract, period_of
+from tests.store.cells import START_S, cells, layout
+
+DAY = 86_400 * SECOND
+
+
+def test_what_is_read_reaches_over_the_edges_by_whole_hours() -> None:
+    agreement = contract()
+    period = period_of(agreement, "2026-04")
+    start, end = context(agreement, period)
+    assert start <= period.start_ns - 7 * DAY
+    assert end >= period.end_ns + 2 * DAY
+    assert (start % (3600 * SECOND), end % (3600 * SECOND)) == (0, 0)
+
+
+def test_the_horizon_is_the_newest_interval_unless_the_agent_is_gone(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.start()
+    for cell in cells(1, 3):
+        ledger.append(cell, layout(1))
+    ledger.close()
+    last = (START_S + 180) * SECOND
+    with Archive(tmp_path / "ledger.db").open() as look:
+        assert horizon(look, last + 70 * SECOND) == last, "the next interval has not closed yet"
+        assert horizon(look, last + DAY) == last + DAY, "nothing was recorded for a day: that is known"
+
+
+def test_endpoints_are_read_in_order_and_those_gone_are_passed_over(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.start()
+    for cell in cells(4, 3):
+        ledger.append(cell, layout(4, per_agreement=4))
+    ledger.close()
+    agreement = replace(contract(), id="acme-0000")
+    period = period_of(agreement, "2026-05")
+    with open_ledger(tmp_path / "ledger.db", agreement, period, (START_S + 200) * SECOND) as source:
+        assert [part.endpoint for part in source.read("site-1")] == ["site-1"]
+        assert len(source.read("site-2")[0]) == 3
+        assert list(source.read("site-22")) == []
+        assert [part.endpoint for part in source.read("site-3")] == ["site-3"]
+
+
+def test_the_running_month_in_the_zone() -> None:
+    agreement = replace(contract(), timezone="Europe/Berlin")
+    at = 1_772_320_000 * SECOND  # 2026-02-28T23:06:40Z: March has begun in Berlin
+    assert running_period(agreement, at).name == "2026-03"
