@@ -92,8 +92,8 @@ class ClearTable(Table):
     """When an alert ends."""
 
     count: Annotated[int, whole(1, 10_000)] | None = Field(None, description="Good judgements in a row.")
-    x: Annotated[int, whole(1, 10_000)] | None = Field(None, description="Good judgements …")
-    y: Annotated[int, whole(1, 10_000)] | None = Field(None, description="… of the last y.")
+    x: Annotated[int, whole(1, 64)] | None = Field(None, description="Good judgements …")
+    y: Annotated[int, whole(1, 64)] | None = Field(None, description="… of the last y.")
 
 
 class ReactionTable(Table):
@@ -101,8 +101,8 @@ class ReactionTable(Table):
 
     type: Annotated[str, lookup("immediate", "consecutive", "xofy", "average")] = Field(description="The rule.")
     count: Annotated[int, whole(1, 10_000)] | None = Field(None, description="consecutive: bad judgements in a row.")
-    x: Annotated[int, whole(1, 10_000)] | None = Field(None, description="xofy: bad judgements …")
-    y: Annotated[int, whole(1, 10_000)] | None = Field(None, description="xofy: … of the last y.")
+    x: Annotated[int, whole(1, 64)] | None = Field(None, description="xofy: bad judgements …")
+    y: Annotated[int, whole(1, 64)] | None = Field(None, description="xofy: … of the last y.")
     n: Annotated[int, whole(1, 10_000)] | None = Field(None, description="average: judgements to average.")
     clear: ClearTable | None = Field(None, description="When it ends; like the rule itself unless given.")
 

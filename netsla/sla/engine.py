@@ -13,13 +13,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netsla.model import SECOND, ByteArray, IntArray, Outcome, Reason, RowArray, Samples, Span
+from netsla.model import SECOND, ByteArray, IntArray, Reason, RowArray, Samples, Span
 from netsla.sla.accounts import Accounts
+from netsla.sla.alerts import Alerts, Change
 from netsla.sla.fleet import Fleet
 from netsla.sla.grade import BoolArray, Graded, Grader
 from netsla.sla.interval import NO_REASON, Cell, OpenCell, PackedCell, close
-from netsla.sla.objective import BREACHED, MET, Bench, Verdicts, arrange, judge
+from netsla.sla.objective import Bench, Verdicts, arrange, judge
+from netsla.sla.runs import Runs
 from netsla.sla.tally import Column, Pairs, Spectrum, count
+from netsla.sla.totals import Totals
 from netsla.sla.window import Window
 
 _GRACE_NS = SECOND  # a cell closes at its end + the longest time limit + this (SLA R1)
@@ -32,50 +35,6 @@ _NOTHING = Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32))
 ReadCell = Callable[[int], tuple[IntArray, Spectrum] | None]
 
 
-class Totals:
-    """What each probe met since its row began."""
-
-    def __init__(self) -> None:
-        self.matrix = np.zeros((Column.LE, 0), np.int64)
-        self.unmeasured_by = np.zeros((len(Reason), 0), np.int64)
-        self.stale = np.zeros(0, np.int64)
-        self.at_ns = np.zeros(0, np.int64)
-        self.outcome = np.full(0, -1, np.int8)
-        self.detail = np.zeros(0, np.uint16)
-        self.rtt_ns = np.full(0, -1, np.int64)
-
-    def cover(self, rows: int, fresh: RowArray) -> None:
-        """Make room; begin the fresh rows."""
-        more = rows - len(self.stale)
-        self.matrix = np.pad(self.matrix, ((0, 0), (0, more)))
-        self.unmeasured_by = np.pad(self.unmeasured_by, ((0, 0), (0, more)))
-        self.stale, self.at_ns = np.pad(self.stale, (0, more)), np.pad(self.at_ns, (0, more))
-        self.outcome = np.pad(self.outcome, (0, more), constant_values=-1)
-        self.detail = np.pad(self.detail, (0, more))
-        self.rtt_ns = np.pad(self.rtt_ns, (0, more), constant_values=-1)
-        self.matrix[:, fresh] = self.unmeasured_by[:, fresh] = 0
-        self.stale[fresh] = self.at_ns[fresh] = self.detail[fresh] = 0
-        self.outcome[fresh] = self.rtt_ns[fresh] = -1
-
-    def add(self, samples: Samples, matrix: IntArray) -> None:
-        """Count a batch in, and remember the newest decided probe of each row."""
-        self.matrix += matrix[: Column.LE]
-        unmeasured = samples.outcome == Outcome.UNMEASURED
-        if unmeasured.any():
-            np.add.at(self.unmeasured_by, (samples.detail[unmeasured], samples.row[unmeasured]), 1)
-        stale = samples.outcome == Outcome.STALE
-        if stale.any():
-            np.add.at(self.stale, samples.row[stale], 1)
-        decided = np.flatnonzero(samples.outcome <= Outcome.UNMEASURED)
-        row, at = samples.row[decided], samples.sent_ns[decided]
-        np.maximum.at(self.at_ns, row, at)
-        newest = decided[at == self.at_ns[row]]
-        row = samples.row[newest]
-        self.outcome[row] = samples.outcome[newest]
-        self.detail[row] = samples.detail[newest]
-        self.rtt_ns[row] = samples.rtt_ns[newest]
-
-
 class Engine:
     """Tallies, windows and verdicts of the whole fleet."""
 
@@ -85,8 +44,9 @@ class Engine:
         self.windows: dict[str, Window] = {}
         self.accounts = Accounts()
         self.verdicts = Verdicts.blank(0)
-        self.breach_since_ns = np.zeros(0, np.int64)
-        self.breaches = np.zeros(0, np.int64)
+        self.runs, self.alerts = Runs(), Alerts()
+        self.breaches = np.zeros(0, np.int64)  # opened, by objective number
+        self._changes: list[Change] = []
         self.benches: tuple[Bench, ...] = ()
         self.grader = Grader()
         self.isolated = False
@@ -123,6 +83,8 @@ class Engine:
         self.accounts.load(fleet, k)
         self._cover_windows(fleet, columns, k)
         self._cover_verdicts(fleet)
+        self.runs.cover(len(self._thresholds_us), fleet.rows, fleet.fresh_rows)
+        self.alerts.load(fleet, now_ns)
         self.benches = arrange(fleet, self.windows)
         self._enter_periods(k)
 
@@ -173,10 +135,8 @@ class Engine:
 
     def _cover_verdicts(self, fleet: Fleet) -> None:
         more = fleet.numbers - len(self.breaches)
-        self.breach_since_ns = np.pad(self.breach_since_ns, (0, more), constant_values=-1)
         self.breaches = np.pad(self.breaches, (0, more))
-        gone = list(fleet.gone_numbers)
-        self.breach_since_ns[gone], self.breaches[gone] = -1, 0
+        self.breaches[list(fleet.gone_numbers)] = 0
         self.verdicts = Verdicts.blank(fleet.numbers)
 
     # --- counting -----------------------------------------------------------------------------------
@@ -187,6 +147,7 @@ class Engine:
         if fleet is None or not batches:
             return
         samples = Samples.join(batches)
+        self.runs.add(samples, self._thresholds_us)
         cell = samples.sent_ns // (fleet.seconds * SECOND)
         for k in np.unique(cell):
             here = cell == k
@@ -403,15 +364,20 @@ class Engine:
         return self.isolated
 
     def _judge(self, now_ns: int) -> None:
-        if self._look_isolated(now_ns):
-            return  # what we see now says nothing about customers: keep the last standing
-        for bench in self.benches:
-            judge(bench, self.windows[bench.window], self.accounts.view(bench.window), self.verdicts)
-        breached = self.verdicts.standing == BREACHED
-        opened = breached & (self.breach_since_ns < 0)
-        self.breach_since_ns[opened] = now_ns
-        self.breaches[opened] += 1
-        self.breach_since_ns[self.verdicts.standing == MET] = -1
+        isolated = self._look_isolated(now_ns)  # then what we see says nothing about customers: standings stay
+        if not isolated:
+            for bench in self.benches:
+                judge(bench, self.windows[bench.window], self.accounts.view(bench.window), self.verdicts)
+        changes = self.alerts.step(now_ns, self.verdicts, self.runs, isolated=isolated)
+        for change in changes:
+            if change.kind == "opened" and change.number >= 0:
+                self.breaches[change.number] += 1
+        self._changes += changes
+
+    def changes(self) -> list[Change]:
+        """What alerts have to tell since the last call, in order."""
+        told, self._changes = self._changes, []
+        return told
 
 
 def _mask(rows: RowArray, capacity: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

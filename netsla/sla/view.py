@@ -63,7 +63,7 @@ class Viewer:
 
     def _objectives(self, fleet: Fleet) -> ObjectiveView:
         engine = self._engine
-        verdicts = engine.verdicts
+        verdicts, breaches = engine.verdicts, engine.alerts.breaches
         for bench in engine.benches:
             read_percentiles(bench, engine.windows[bench.window], verdicts)
         number = np.array([one.number for one in fleet.objectives], np.int64)
@@ -79,7 +79,9 @@ class Viewer:
             coverage=verdicts.coverage[number],
             conclusive=verdicts.conclusive[number],
             budget=verdicts.budget[number],
-            breach_since_ns=engine.breach_since_ns[number],
+            breach_since_ns=np.array(
+                [breaches[n].onset_ns if n in breaches else -1 for n in number.tolist()], np.int64
+            ),
             breaches=engine.breaches[number],
         )
 

@@ -97,7 +97,7 @@ def test_delivery_is_met_at_the_target_and_breached_one_packet_below() -> None:
     drive.second(Outcome.LOST)
     drive.engine.step(drive.now)
     assert drive.standing() == "breached"
-    assert drive.engine.breach_since_ns[0] == drive.now
+    assert drive.engine.alerts.breaches[0].decided_ns == drive.now
     assert drive.engine.breaches[0] == 1
 
 
@@ -319,7 +319,7 @@ def test_objective_numbers_are_stable_when_others_leave() -> None:
     drive = Drive(plan(objectives=objectives))
     drive.second(Outcome.LOST)
     drive.engine.step(drive.now)
-    since = drive.engine.breach_since_ns.copy()
+    since = drive.engine.alerts.breaches[1].onset_ns
     drive.load(plan(objectives=objectives[1:]))
     drive.engine.step(drive.now + SECOND)
-    assert drive.look().objectives.breach_since_ns.tolist() == [since[1]]
+    assert drive.look().objectives.breach_since_ns.tolist() == [since]

@@ -1,0 +1,343 @@
+"""Alerts: what becomes of verdicts over time, who has to hear of it, and who need not because the cause is known.
+
+Rules: pure; `step` is called after every judgement and gives the changes, each once. An alert carries the *onset* (send
+time of the first failure of the run that led to it) and, when it ends, the send time of the first good sample.
+While the agent is isolated nothing changes. A change whose cause is known (most endpoints failed at once, a vendor
+agreement below it is in breach, an exclusion is in force, a person muted it) is recorded but not told; what still
+fails when the cause is gone is told then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import SECOND, IntArray, Metric
+from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
+from netsla.sla.objective import BREACHED, MET, Verdicts
+from netsla.sla.reaction import Reactions
+from netsla.sla.runs import Runs
+
+MASS = "mass_failure"  # most endpoints failed at once and no reference did
+ISOLATED = "isolated"  # our own references failed
+EXCLUDED, MUTED = "excluded", "muted"
+_MASS_SHARE, _MASS_LEAST, _MASS_OVER = 0.5, 3, 0.25  # of all endpoints; at least so many; over below
+_UPDATE_NS = 3600 * SECOND  # an open breach tells how bad it is now at most once an hour
+_WORSE = 1.1
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An open alert of one objective. `told` is False while its cause is known; times are UTC ns."""
+
+    onset_ns: int
+    decided_ns: int
+    worst: float
+    updated_ns: int
+    cause: str = ""
+    told: bool = True
+    acknowledged: tuple[str, str, int] | None = None  # who, why, when
+    muted_until_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened to an objective: kind as in docs/interface.md, section 5.
+
+    `number` is the objective's, -1 for the agent's own alerts, which `name` names.
+    """
+
+    kind: str
+    number: int
+    now_ns: int
+    onset_ns: int
+    ended_ns: int | None = None
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    coverage: float = float("nan")
+    conclusive: bool = False
+    cause: str = ""
+    told: bool = True
+    name: str = ""
+    acknowledged: tuple[str, str, int] | None = None
+    details: Mapping[str, int] = field(default_factory=dict)
+
+
+class Alerts:
+    """The alerts of a fleet."""
+
+    def __init__(self) -> None:
+        self.breaches: dict[int, Breach] = {}  # open ones, by objective number
+        self.own: dict[str, int] = {}  # the agent's own open alerts, by name: onset
+        self._reactions = Reactions()
+        self._silent: dict[int, int] = {}  # numbers without data: since when
+        self._fleet: Fleet | None = None
+        self._by_number: dict[int, FleetObjective] = {}
+        self._numbers = np.zeros(0, np.int64)
+        self._place: dict[int, int] = {}  # number -> position in the fleet's order
+        self._row = np.zeros((0, 1), np.int64)
+        self._plane = np.zeros((0, 1), np.int64)
+        self._all: BoolArray = np.zeros(0, bool)  # fails only if every probe does
+        self._quiet_ns = np.zeros(0, np.int64)  # no_data_after, 0: never
+        self._since_ns = np.zeros(0, np.int64)  # when the number began
+        self._lowers: dict[str, tuple[str, ...]] = {}  # agreement -> those it depends on
+        self._first_row = np.zeros(0, np.int64)  # one row of every endpoint
+
+    # --- layout -------------------------------------------------------------------------------------
+
+    def load(self, fleet: Fleet, now_ns: int) -> None:
+        """Take a new layout; objectives that are gone forget their alerts."""
+        known = set(self._by_number) - set(fleet.gone_numbers)
+        self._fleet, self._by_number = fleet, {one.number: one for one in fleet.objectives}
+        self._reactions.cover(fleet.numbers)
+        self._since_ns = np.pad(self._since_ns, (0, fleet.numbers - len(self._since_ns)))
+        for one in fleet.objectives:
+            fresh = one.number not in known
+            if fresh:
+                self._since_ns[one.number] = now_ns
+                self.breaches.pop(one.number, None)
+                self._silent.pop(one.number, None)
+            interval_ns = one.endpoint.endpoint.uptime.interval_ns
+            self._reactions.begin(one.number, one.objective, interval_ns, _target(one), fresh=fresh)
+        for gone in (set(self.breaches) | set(self._silent)) - set(self._by_number):
+            self.breaches.pop(gone, None)
+            self._silent.pop(gone, None)
+        self._lay_out(fleet)
+
+    def _lay_out(self, fleet: Fleet) -> None:
+        width = max((len(one.rows) for one in fleet.objectives), default=1) or 1
+        count = len(fleet.objectives)
+        self._numbers = np.array([one.number for one in fleet.objectives], np.int64)
+        self._place = {one.number: place for place, one in enumerate(fleet.objectives)}
+        self._row, self._plane = np.full((count, width), -1, np.int64), np.zeros((count, width), np.int64)
+        limits = {probe.row: probe.thresholds_us for probe in fleet.probes}
+        for place, one in enumerate(fleet.objectives):
+            rows = one.endpoint.deciding if one.objective.metric is Metric.UPTIME else one.rows
+            limit = threshold_us(one.objective)
+            self._row[place, : len(rows)] = rows[:width]
+            if limit is not None:
+                self._plane[place, : len(rows)] = [limits[row].index(limit) + 1 for row in rows]
+        self._all = np.array([_fails_together(one) for one in fleet.objectives], bool)
+        self._quiet_ns = np.array([one.objective.no_data_after_ns or 0 for one in fleet.objectives], np.int64)
+        self._lowers = {one.agreement.id: one.agreement.depends_on for one in fleet.endpoints}
+        self._first_row = np.array([one.probes[0].row for one in fleet.endpoints if one.probes], np.int64)
+
+    # --- time ---------------------------------------------------------------------------------------
+
+    def step(
+        self, now_ns: int, verdicts: Verdicts, runs: Runs, *, isolated: bool, excluded: BoolArray | None = None
+    ) -> list[Change]:
+        """What has changed; `excluded` says per objective (in the fleet's order) whether its time is excluded now."""
+        if self._fleet is None:
+            return []
+        changes = self._watch_own(now_ns, runs, isolated=isolated)
+        if isolated:
+            return changes
+        numbers = self._numbers
+        standing = verdicts.standing[numbers]
+        opening, closing = self._reactions.step(
+            now_ns, numbers, standing == BREACHED, (standing == BREACHED) | (standing == MET), verdicts.value[numbers]
+        )
+        if len(opening) or len(closing) or self.breaches:
+            quiet = set(numbers[excluded].tolist()) if excluded is not None else set()
+            changes += [self._close(n, now_ns, verdicts, runs) for n in closing.tolist() if n in self.breaches]
+            changes += [self._open(n, now_ns, verdicts, runs, quiet) for n in self._vendors_first(opening.tolist())]
+            changes += self._go_on(now_ns, verdicts, runs, quiet)
+        return changes + self._watch_data(now_ns, verdicts, runs)
+
+    def _vendors_first(self, numbers: list[int]) -> list[int]:
+        """What others depend on is opened first, so that it is known as their cause."""
+        below = {name for names in self._lowers.values() for name in names}
+        return sorted(numbers, key=lambda n: self._by_number[n].endpoint.agreement.id not in below)
+
+    def _open(self, number: int, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> Change:
+        onset = self._onset(number, runs) or now_ns
+        cause = self._cause(number, quiet)
+        value = float(verdicts.value[number])
+        self.breaches[number] = Breach(onset, now_ns, value, now_ns, cause, told=not cause)
+        return self._change("opened", number, now_ns, onset, verdicts, cause=cause, told=not cause)
+
+    def _close(self, number: int, now_ns: int, verdicts: Verdicts, runs: Runs) -> Change:
+        breach = self.breaches.pop(number)
+        ended = max(self._end(number, runs) or now_ns, breach.onset_ns)
+        told = breach.told and now_ns >= breach.muted_until_ns
+        told |= breach.told and breach.muted_until_ns > 0  # an end is always told of what was told as begun
+        return self._change(
+            "closed", number, now_ns, breach.onset_ns, verdicts, ended_ns=ended, cause=breach.cause, told=told
+        )
+
+    def _go_on(self, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> list[Change]:
+        """Open ones: those whose cause is gone are told now, those that grew worse say so, once an hour at most."""
+        changes = []
+        for number, breach in self.breaches.items():
+            value = float(verdicts.value[number])
+            if not breach.told and not self._cause(number, quiet):
+                if breach.cause == MASS and not self._fails_now(number, runs):
+                    continue  # it only waits for its window to forget
+                self.breaches[number] = replace(breach, told=True, cause="")
+                changes.append(self._change("opened", number, now_ns, breach.onset_ns, verdicts))
+            elif self._is_worse(number, value, breach, now_ns):
+                self.breaches[number] = replace(breach, worst=value, updated_ns=now_ns)
+                told = breach.told and now_ns >= breach.muted_until_ns
+                changes.append(self._change("updated", number, now_ns, breach.onset_ns, verdicts, told=told))
+        return changes
+
+    def _is_worse(self, number: int, value: float, breach: Breach, now_ns: int) -> bool:
+        if now_ns - breach.updated_ns < _UPDATE_NS or value != value or breach.worst != breach.worst:  # noqa: PLR0124 - NaN
+            return False
+        if self._by_number[number].objective.target.at_least:
+            return 1 - value > (1 - breach.worst) * _WORSE
+        return value > breach.worst * _WORSE
+
+    def _watch_data(self, now_ns: int, verdicts: Verdicts, runs: Runs) -> list[Change]:
+        """Objectives that want to hear when nothing is measured."""
+        wanting = np.flatnonzero(self._quiet_ns)
+        if not len(wanting):
+            return []
+        newest = np.where(self._row[wanting] >= 0, runs.last_known(self._row[wanting]), 0).max(axis=1)
+        newest = np.maximum(newest, self._since_ns[self._numbers[wanting]])
+        silent = now_ns - newest > self._quiet_ns[wanting]
+        changes = []
+        for place, since, is_silent in zip(wanting.tolist(), newest.tolist(), silent.tolist(), strict=True):
+            number = int(self._numbers[place])
+            if is_silent and number not in self._silent:
+                self._silent[number] = since
+                changes.append(self._change("no_data", number, now_ns, since, verdicts))
+            elif not is_silent and number in self._silent:
+                onset = self._silent.pop(number)
+                changes.append(self._change("data_back", number, now_ns, onset, verdicts, ended_ns=since))
+        return changes
+
+    def _watch_own(self, now_ns: int, runs: Runs, *, isolated: bool) -> list[Change]:
+        """The agent's own alerts: isolated, and a mass failure that no reference explains."""
+        changes = [self._own(ISOLATED, now_ns, on=isolated, onset_ns=now_ns)]
+        if not isolated and len(self._first_row) >= _MASS_LEAST:
+            since = runs.failing_since(np.zeros_like(self._first_row), self._first_row)
+            failing = int((since > 0).sum())
+            share = failing / len(self._first_row)
+            on = failing >= _MASS_LEAST and share > (_MASS_OVER if MASS in self.own else _MASS_SHARE)
+            onset = int(np.median(since[since > 0])) if failing else now_ns
+            changes.append(self._own(MASS, now_ns, on=on, onset_ns=onset, failing=failing, of=len(self._first_row)))
+        return [one for one in changes if one is not None]
+
+    def _own(self, name: str, now_ns: int, *, on: bool, onset_ns: int, **details: int) -> Change | None:
+        if on and name not in self.own:
+            self.own[name] = onset_ns
+            return Change("opened", -1, now_ns, onset_ns, name=name, details=details)
+        if not on and name in self.own:
+            return Change("closed", -1, now_ns, self.own.pop(name), now_ns, name=name, details=details)
+        return None
+
+    # --- onset, end, cause --------------------------------------------------------------------------
+
+    def _onset(self, number: int, runs: Runs) -> int:
+        """Since when it fails; where the failures are scattered, the newest of them."""
+        row, plane = self._feed(number)
+        if not len(row):
+            return 0
+        since = runs.failing_since(plane, row)
+        if self._all[self._place[number]]:
+            if since.all():
+                return int(since.max())
+        elif since.any():
+            return int(since[since > 0].min())
+        return int(runs.last_bad(plane, row).max())
+
+    def _end(self, number: int, runs: Runs) -> int:
+        """Since when it is well again."""
+        row, plane = self._feed(number)
+        well = runs.well_since(plane, row) if len(row) else np.zeros(0, np.int64)
+        if self._all[self._place[number]]:
+            return int(well[well > 0].min(initial=np.iinfo(np.int64).max)) if well.any() else 0
+        return int(well.max(initial=0))
+
+    def _fails_now(self, number: int, runs: Runs) -> bool:
+        row, plane = self._feed(number)
+        since = runs.failing_since(plane, row)
+        return bool(since.all() if self._all[self._place[number]] else since.any())
+
+    def _feed(self, number: int) -> tuple[IntArray, IntArray]:
+        place = self._place[number]
+        mine = self._row[place] >= 0
+        return self._row[place][mine], self._plane[place][mine]
+
+    def _cause(self, number: int, quiet: set[int]) -> str:
+        """Why this need not be told now; "" if it must."""
+        if number in quiet:
+            return EXCLUDED
+        if MASS in self.own:
+            return MASS
+        wanted = self._lowers.get(self._by_number[number].endpoint.agreement.id, ())
+        if not wanted:
+            return ""
+        broken = {self._by_number[n].endpoint.agreement.id for n in self.breaches}
+        return next((name for name in wanted if name in broken), "")
+
+    def _change(
+        self, kind: str, number: int, now_ns: int, onset_ns: int, verdicts: Verdicts, *, ended_ns: int | None = None,
+        cause: str = "", told: bool = True,
+    ) -> Change:  # fmt: skip
+        v = verdicts
+        breach = self.breaches.get(number)
+        return Change(
+            kind, number, now_ns, onset_ns, ended_ns, float(v.value[number]), float(v.low[number]),
+            float(v.high[number]), float(v.coverage[number]), bool(v.conclusive[number]), cause, told,
+            acknowledged=breach.acknowledged if breach else None,
+        )  # fmt: skip
+
+    # --- people -------------------------------------------------------------------------------------
+
+    def find(self, agreement: str, endpoint: str, objective: str) -> int | None:
+        """The number of an objective by its names."""
+        names = (agreement, endpoint, objective)
+        found = (n for n, one in self._by_number.items() if names_of(one) == names)
+        return next(found, None)
+
+    def acknowledge(
+        self, number: int, by: str, why: str, now_ns: int, verdicts: Verdicts, *, mute_ns: int = 0
+    ) -> Change | None:
+        """A person sees to an open breach; None if there is none."""
+        breach = self.breaches.get(number)
+        if breach is None:
+            return None
+        until = now_ns + mute_ns if mute_ns else breach.muted_until_ns
+        self.breaches[number] = replace(breach, acknowledged=(by, why, now_ns), muted_until_ns=until)
+        return self._change("updated", number, now_ns, breach.onset_ns, verdicts, told=breach.told)
+
+    # --- restart ------------------------------------------------------------------------------------
+
+    def restore(
+        self, breaches: Mapping[int, Breach], silent: Mapping[int, int], own: Iterable[tuple[str, int]]
+    ) -> None:
+        """Go on with alerts that were open when another agent ended."""
+        for number, breach in breaches.items():
+            if number in self._by_number:
+                self.breaches[number] = breach
+                self._reactions.firing[number] = True
+        self._silent.update({number: since for number, since in silent.items() if number in self._by_number})
+        self.own.update(own)
+
+    @property
+    def silent(self) -> Mapping[int, int]:
+        """Objectives without data, and since when."""
+        return self._silent
+
+
+def names_of(one: FleetObjective) -> tuple[str, str, str]:
+    """(agreement, endpoint, objective): an objective's name for ever."""
+    return one.endpoint.agreement.id, one.endpoint.endpoint.id, one.objective.id
+
+
+def _fails_together(one: FleetObjective) -> bool:
+    """Uptime fed by any probe: the endpoint is down only when all of them fail."""
+    return one.objective.metric is Metric.UPTIME and one.endpoint.endpoint.uptime.feed == "any"
+
+
+def _target(one: FleetObjective) -> float:
+    ratio = one.objective.metric in (Metric.UPTIME, Metric.PACKET_DELIVERY)
+    return float(one.objective.target.value) / (1 if ratio else 1e9)

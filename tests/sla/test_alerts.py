@@ -1,0 +1,188 @@
+"""Alerts of a fleet, driven with a given `now` through the whole engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from netsla.model import SECOND, Metric, Outcome, Plan, Reaction, UptimeRule
+from netsla.sla.alerts import MASS, Change
+from tests.sla.builders import FIVE, HOUR, plan, ratio_objective
+from tests.sla.test_engine import Drive
+
+LOST = Outcome.LOST
+DELIVERY = ratio_objective(window=FIVE, percent="99")
+
+
+def step(drive: Drive) -> list[Change]:
+    drive.engine.step(drive.now)
+    return drive.engine.changes()
+
+
+def live(drive: Drive, seconds: int, *lost: int) -> list[Change]:
+    """Seconds in which these rows lose everything; what was told, second by second."""
+    changes = []
+    for _ in range(seconds):
+        drive.second(dict.fromkeys(lost, LOST))
+        changes += step(drive)
+    return changes
+
+
+def kinds(changes: list[Change]) -> list[tuple[str, int]]:
+    return [(one.kind, one.number) for one in changes]
+
+
+def test_a_blackout_is_opened_once_and_closed_once_with_onset_and_end_to_the_probe() -> None:
+    drive = Drive(plan(10, objectives=(DELIVERY,)))
+    assert live(drive, 300) == []
+    begin = drive.now
+    opened = live(drive, 10, 4)
+    end = drive.now
+    closed = live(drive, 400)
+    assert kinds(opened) == [("opened", 4)]
+    assert (opened[0].onset_ns, opened[0].told, opened[0].cause) == (begin, True, "")
+    assert opened[0].now_ns == begin + 4 * SECOND, "the fourth loss of 300 decides"
+    assert kinds(closed) == [("closed", 4)]
+    assert (closed[0].onset_ns, closed[0].ended_ns) == (begin, end)
+    assert drive.engine.breaches[4] == 1
+
+
+def test_everything_down_at_once_is_one_alert() -> None:
+    """PEERS 20."""
+    drive = Drive(plan(100, objectives=(DELIVERY,)))
+    live(drive, 300)
+    everybody = range(100)
+    told = [one for one in live(drive, 30, *everybody) + live(drive, 400) if one.told]
+    assert [(one.kind, one.name) for one in told] == [("opened", MASS), ("closed", MASS)]
+    assert told[0].details == {"failing": 100, "of": 100}
+
+
+def test_the_single_ones_of_a_mass_failure_are_recorded_with_their_cause() -> None:
+    drive = Drive(plan(100, objectives=(DELIVERY,)))
+    live(drive, 300)
+    single = [one for one in live(drive, 30, *range(100)) if one.number >= 0]
+    assert len(single) == 100
+    assert {(one.kind, one.cause, one.told) for one in single} == {("opened", MASS, False)}
+    assert len(drive.engine.alerts.breaches) == 100
+
+
+def test_one_that_still_fails_when_the_mass_failure_is_over_is_told_then() -> None:
+    drive = Drive(plan(100, objectives=(DELIVERY,)))
+    live(drive, 300)
+    live(drive, 30, *range(100))
+    after = [one for one in live(drive, 20, 7) if one.told]
+    assert [(one.kind, one.name or one.number) for one in after] == [("closed", MASS), ("opened", 7)]
+
+
+def test_while_we_are_isolated_nothing_is_said_of_customers_and_one_thing_of_us() -> None:
+    drive = Drive(plan(10, objectives=(DELIVERY,), references=2))
+    rows = [probe.row for probe in drive.fleet.watched]
+    live(drive, 300)
+    changes = live(drive, 60, *rows) + live(drive, 400)
+    assert [(one.kind, one.name) for one in changes] == [("opened", "isolated"), ("closed", "isolated")]
+
+
+def test_a_vendor_in_breach_is_the_cause_of_those_below() -> None:
+    drive = Drive(depending(plan(6, objectives=(DELIVERY,))))
+    live(drive, 300)
+    changes = live(drive, 10, 0, 1)
+    assert [(one.number, one.told, one.cause) for one in changes] == [(0, True, ""), (1, False, "vendor")]
+    vendor_is_well = live(drive, 400, 1)
+    assert [(one.kind, one.number, one.told) for one in vendor_is_well if one.told] == [
+        ("closed", 0, True),
+        ("opened", 1, True),
+    ]
+
+
+def depending(made: Plan) -> Plan:
+    """The first endpoint becomes a vendor's; the others' agreement depends on it."""
+    (agreement,) = made.agreements
+    vendor = replace(agreement, id="vendor", endpoints=agreement.endpoints[:1])
+    return replace(
+        made, agreements=(vendor, replace(agreement, endpoints=agreement.endpoints[1:], depends_on=("vendor",)))
+    )
+
+
+def test_no_data_has_an_alert_of_its_own() -> None:
+    drive = Drive(plan(1, objectives=(replace(DELIVERY, no_data_after_ns=30 * SECOND),)))
+    live(drive, 10)
+    newest = drive.now - SECOND
+    silent = []
+    for _ in range(60):
+        drive.second(Outcome.UNMEASURED)
+        silent += step(drive)
+    back = live(drive, 3)
+    assert [(one.kind, one.onset_ns) for one in silent] == [("no_data", newest)]
+    assert [(one.kind, one.ended_ns) for one in back] == [("data_back", drive.now - 3 * SECOND)]
+
+
+def test_flapping_at_the_threshold_for_an_hour_tells_little_and_ends_with_the_truth() -> None:
+    """PEERS 21: four losses in five minutes breach 99 %, three do not."""
+    objective = replace(DELIVERY, reaction=Reaction("consecutive", 3))
+    drive = Drive(plan(1, objectives=(objective,)))
+    live(drive, 300)
+    changes = []
+    for second in range(3600):
+        drive.second({0: LOST} if second % 75 == 0 else {})
+        changes += step(drive)
+    changes += live(drive, 600)
+    assert len(changes) <= 3600 // 180
+    assert not drive.engine.alerts.breaches
+    assert kinds(changes)[-1:] in ([], [("closed", 0)])
+
+
+def test_uptime_tells_the_outages_own_begin() -> None:
+    rule = UptimeRule("", "interval", 1, 0, 60 * SECOND)
+    drive = Drive(plan(1, objectives=(ratio_objective(Metric.UPTIME, "99", HOUR),), rule=rule))
+    for _ in range(5):
+        drive.minute()
+    step(drive)
+    begin = drive.now
+    changes = live(drive, 70, 0)
+    assert [(one.kind, one.onset_ns) for one in changes] == [("opened", begin)]
+
+
+def test_acknowledged_and_muted() -> None:
+    drive = Drive(plan(4, objectives=(DELIVERY,)))
+    live(drive, 300)
+    live(drive, 10, 1)
+    alerts, verdicts = drive.engine.alerts, drive.engine.verdicts
+    number = alerts.find("a", "e1", DELIVERY.id)
+    assert number is not None
+    change = alerts.acknowledge(number, "anna", "fibre", drive.now, verdicts, mute_ns=3600 * SECOND)
+    assert change is not None
+    assert (change.kind, change.acknowledged, change.told) == ("updated", ("anna", "fibre", drive.now), True)
+    closed = live(drive, 400)
+    assert [(one.kind, one.told) for one in closed] == [("closed", True)], "an end is told in any case"
+    assert alerts.acknowledge(number, "anna", "again", drive.now, verdicts) is None
+
+
+def test_killed_while_a_breach_is_open_recovered_while_down() -> None:
+    """PEERS 16: one opened by the old agent, one closed by the new one."""
+    drive = Drive(plan(4, objectives=(DELIVERY,)))
+    live(drive, 300)
+    live(drive, 10, 1)
+    kept = dict(drive.engine.alerts.breaches)
+    again = Drive(plan(4, objectives=(DELIVERY,)), drive.now + 600 * SECOND)
+    again.engine.alerts.restore(kept, {}, ())
+    changes = live(again, 30)
+    assert kinds(changes) == [("closed", 1)]
+    assert changes[0].onset_ns == kept[1].onset_ns
+
+
+def test_an_objective_that_is_gone_takes_its_breach_along() -> None:
+    drive = Drive(plan(4, objectives=(DELIVERY,)))
+    live(drive, 300)
+    live(drive, 10, 1)
+    drive.load(plan(1, objectives=(DELIVERY,)))
+    assert not drive.engine.alerts.breaches
+    assert live(drive, 10) == []
+
+
+@pytest.mark.parametrize("share", [2, 3])
+def test_half_of_the_endpoints_is_no_mass_failure(share: int) -> None:
+    drive = Drive(plan(4, objectives=(DELIVERY,)))
+    live(drive, 300)
+    told = [one for one in live(drive, 10, *range(share)) if one.name == MASS]
+    assert bool(told) == (share == 3)
