@@ -141,8 +141,13 @@ class Outbox:
 
     # --- in -----------------------------------------------------------------------------------------
 
-    def put(self, states: Mapping[str, bytes | None], events: Sequence[Event]) -> Future[None]:
-        """Keep changed states (None: gone) and what must be told of them, in one transaction."""
+    def put(
+        self, states: Mapping[str, bytes | None], events: Sequence[Event], quiet: Sequence[Event] = ()
+    ) -> Future[None]:
+        """Keep changed states (None: gone) and what must be told of them, in one transaction.
+
+        `quiet` events are kept for the history alone.
+        """
         with self._lock:
             now = time.monotonic()
             waiting = [_Waiting(event, now, durable=False) for event in events]
@@ -159,9 +164,10 @@ class Outbox:
 
         def write(connection: sqlite3.Connection) -> None:
             _write_states(connection, changed)
+            self._write_events(connection, (), quiet)
             self._write_events(connection, sinks, events)
 
-        weight = sum(len(event.payload) + 300 for event in events) + 300 * len(states)
+        weight = sum(len(event.payload) + 300 for event in (*events, *quiet)) + 300 * len(states)
         future = self.database.submit(write, weight=weight, dropped=self._fell_behind)
         future.add_done_callback(lambda done: self._is_durable(done, waiting))
         self._keep_bound()

@@ -147,6 +147,22 @@ def state(
     }
 
 
+def own_state(change: Change, event_id: str, sequence: int, agent: str, digest: str) -> Json:
+    """The retained payload of one of the agent's own alerts, while it is open."""
+    breach = Breach(change.onset_ns, change.now_ns, math.nan, change.now_ns)
+    return {
+        "schema": STATE,
+        "agent": agent,
+        **_own(change.name, agent),
+        "standing": "breached",
+        "breach": _breach(breach, event_id),
+        "silent_since": None,
+        "sequence": sequence,
+        "at": instant(change.now_ns),
+        "config_digest": digest,
+    }
+
+
 def _breach(breach: Breach, event_id: str) -> Json:
     return {
         "id": event_id,

@@ -1,0 +1,208 @@
+"""From the engine's changes to the outbox: payloads with ids that hold for ever, and the state of every objective.
+
+Rules: called from the engine's thread. A change and the state after it go into the outbox together. An event that
+nobody need be told of is kept for `netsla breaches`, and goes to no sink. States are written when standing or alert
+changed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+
+from netsla.errors import AgentError
+from netsla.model import SECOND
+from netsla.sla.alerts import Breach, Change
+from netsla.sla.engine import Engine
+from netsla.sla.fleet import Fleet, FleetObjective
+from netsla.sla.snapshot import STANDINGS
+from netsla.store.outbox import Event
+from netsla.wire import event as wire
+
+log = logging.getLogger("netsla")
+
+_OWN = f"{wire.OWN}/"
+
+
+class Box(Protocol):
+    """What takes states and events: the outbox, or what stands in front of it."""
+
+    def put(self, states: Mapping[str, bytes | None], events: Sequence[Event], quiet: Sequence[Event] = ()) -> object:
+        """Keep changed states (None: gone), events for every sink, and events for none."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was told last of an objective."""
+
+    standing: int = -1
+    sequence: int = 0
+    opened_id: str = ""  # of its open breach
+
+
+class Alerting:
+    """Tells an outbox what the engine's alerts have to say."""
+
+    def __init__(
+        self,
+        box: Box,
+        agent: str,
+        address_of: Callable[[FleetObjective], str] = lambda one: one.endpoint.endpoint.address,
+        opened: Callable[[str, FleetObjective], None] = lambda _id, _one: None,
+    ) -> None:
+        """`opened(event id, objective)` is called for every breach that is told as opened."""
+        self._box, self._agent, self._address_of, self._opened = box, agent, address_of, opened
+        self._digest = ""
+        self._told: dict[str, _Told] = {}
+        self._fleet: Fleet | None = None
+        self._keys: dict[int, str] = {}
+        self._standing = np.zeros(0, np.uint8)
+
+    # --- layout and restart -------------------------------------------------------------------------
+
+    def load(self, fleet: Fleet, digest: str) -> None:
+        """Take a new layout, of a plan of this digest; objectives that are gone take their state along."""
+        self._digest = digest
+        keys = {one.number: wire.key_of(one) for one in fleet.objectives}
+        gone: dict[str, bytes | None] = dict.fromkeys(set(self._keys.values()) - set(keys.values()))
+        self._fleet, self._keys = fleet, keys
+        for key in gone:
+            self._told.pop(key, None)
+        self._standing = np.full(len(fleet.objectives), 255, np.uint8)
+        if gone:
+            self._box.put(gone, ())
+
+    def restore(self, engine: Engine, fleet: Fleet, states: Mapping[str, bytes]) -> None:
+        """Go on with what another agent left: breaches open, sequences counted on."""
+        numbers = {wire.key_of(one): one.number for one in fleet.objectives}
+        breaches: dict[int, Breach] = {}
+        silent: dict[int, int] = {}
+        own: list[tuple[str, int]] = []
+        gone: dict[str, bytes | None] = {}
+        for key, body in states.items():
+            payload: dict[str, Any] = orjson.loads(body)
+            told = self._told[key] = _Told(STANDINGS.index(payload["standing"]), payload["sequence"])
+            breach = payload["breach"]
+            if key.startswith(_OWN):
+                told.opened_id = breach["id"] if breach else ""
+                own += [(key.rsplit("/", 1)[1], wire.ns_of(breach["onset"]))] if breach else []
+            elif key not in numbers:
+                gone[key] = None
+                del self._told[key]
+            else:
+                if breach:
+                    told.opened_id = breach["id"]
+                    breaches[numbers[key]] = wire.breach_of(breach)
+                if payload["silent_since"]:
+                    silent[numbers[key]] = wire.ns_of(payload["silent_since"])
+        engine.alerts.restore(breaches, silent, own)
+        if gone:
+            self._box.put(gone, ())
+
+    # --- the turn -----------------------------------------------------------------------------------
+
+    def turn(self, engine: Engine, now_ns: int) -> None:
+        """Put what has changed since the last turn."""
+        fleet = self._fleet
+        assert fleet is not None
+        by_number = {one.number: one for one in fleet.objectives} if (changes := engine.changes()) else {}
+        states: dict[str, bytes | None] = {}
+        events: list[Event] = []
+        quiet: list[Event] = []
+        for change in changes:
+            one = by_number.get(change.number)
+            made = self._event(change, one)
+            (events if change.told else quiet).append(made)
+            if one is None:
+                states[made.objective] = self._own_state(change, made.objective)
+            else:
+                states[made.objective] = self._state(engine, one, now_ns)
+                if change.kind == "opened" and change.told:
+                    self._opened(made.id, one)
+            _say(change, made)
+        states |= self._moved(engine, fleet, now_ns, skip=states)
+        if states or events or quiet:
+            self._box.put(states, events, quiet)
+
+    def _event(self, change: Change, one: FleetObjective | None) -> Event:
+        key = wire.key_of(one) if one is not None else f"{_OWN}{self._agent}/{change.name}"
+        told = self._told.setdefault(key, _Told())
+        told.sequence += 1
+        event_id = wire.uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+        if change.kind == "opened" and not told.opened_id:
+            told.opened_id = event_id
+        address = self._address_of(one) if one is not None else ""
+        payload = wire.event(
+            change, one, event_id=event_id, sequence=told.sequence, agent=self._agent, address=address,
+            digest=self._digest,
+        )  # fmt: skip
+        if change.kind == "closed":
+            told.opened_id = ""
+        return Event(event_id, key, wire.dump(payload), change.now_ns)
+
+    def _state(self, engine: Engine, one: FleetObjective, now_ns: int) -> bytes:
+        told = self._told.setdefault(wire.key_of(one), _Told())
+        told.standing = int(engine.verdicts.standing[one.number])
+        breach = engine.alerts.breaches.get(one.number)
+        payload = wire.state(
+            one, told.standing, breach, event_id=told.opened_id, sequence=told.sequence,
+            silent_ns=engine.alerts.silent.get(one.number), agent=self._agent, address=self._address_of(one),
+            digest=self._digest, now_ns=now_ns,
+        )  # fmt: skip
+        return wire.dump(payload)
+
+    def _own_state(self, change: Change, key: str) -> bytes | None:
+        """The agent's own alerts are kept while they are open."""
+        if change.kind == "closed":
+            return None
+        told = self._told[key]
+        return wire.dump(wire.own_state(change, told.opened_id, told.sequence, self._agent, self._digest))
+
+    def _moved(
+        self, engine: Engine, fleet: Fleet, now_ns: int, skip: Mapping[str, bytes | None]
+    ) -> dict[str, bytes | None]:
+        """States whose standing is another than was told last."""
+        numbers = np.fromiter(self._keys, np.int64, len(self._keys))
+        standing = engine.verdicts.standing[numbers]
+        moved = np.flatnonzero(standing != self._standing)
+        self._standing = standing.copy()
+        found: dict[str, bytes | None] = {}
+        for place in moved.tolist():
+            one = fleet.objectives[place]
+            key = self._keys[one.number]
+            if key not in skip and self._told.setdefault(key, _Told()).standing != int(standing[place]):
+                found[key] = self._state(engine, one, now_ns)
+        return found
+
+    # --- people -------------------------------------------------------------------------------------
+
+    def acknowledge(self, engine: Engine, request: Mapping[str, Any], by: str, now_ns: int) -> str:
+        """A person sees to an open breach; raises AgentError with the remedy."""
+        names = tuple(str(request.get(name, "")) for name in ("agreement", "endpoint", "objective"))
+        why = str(request.get("why") or "").strip()
+        if not why:
+            raise AgentError("nothing is said of what is being done", 'add --why "…"')
+        number = engine.alerts.find(names[0], names[1], names[2])
+        if number is None:
+            raise AgentError(f"there is no objective {'/'.join(names)}", "see `netsla breaches` for the names")
+        mute_ns = int(float(request.get("mute_seconds") or 0) * SECOND)
+        if not engine.acknowledge(number, by, why, now_ns, mute_ns):
+            raise AgentError(f"{'/'.join(names)} has no open breach", "see `netsla breaches --open`")
+        muted = f", muted for {mute_ns // SECOND} s" if mute_ns else ""
+        return f"{'/'.join(names)}: acknowledged by {by}{muted}"
+
+
+def _say(change: Change, made: Event) -> None:
+    """A log line for every event, in any case."""
+    cause = f", caused by {change.cause}" if change.cause else ""
+    log.log(
+        logging.WARNING if change.kind in ("opened", "no_data") and change.told else logging.INFO,
+        "%s %s (onset %s%s)", change.kind.replace("_", " "), made.objective, wire.instant(change.onset_ns), cause,
+    )  # fmt: skip

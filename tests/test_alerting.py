@@ -1,0 +1,143 @@
+"""From alerts to the outbox: ids, order, states, and what a restart goes on with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # ships no types
+import pytest
+
+from netsla.alerting import Alerting
+from netsla.errors import AgentError
+from netsla.model import SECOND
+from netsla.sla.alerts import MASS
+from netsla.store.outbox import Event
+from netsla.wire import event as wire
+from tests.sla.builders import plan
+from tests.sla.test_alerts import DELIVERY, LOST
+from tests.sla.test_engine import Drive
+
+
+class Box:
+    """Remembers what was put; every payload is held against its schema."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, bytes] = {}
+        self.events: list[dict[str, Any]] = []
+        self.quiet: list[dict[str, Any]] = []
+
+    def put(self, states: Mapping[str, bytes | None], events: Sequence[Event], quiet: Sequence[Event] = ()) -> None:
+        for key, payload in states.items():
+            if payload is None:
+                self.states.pop(key, None)
+            else:
+                jsonschema.validate(
+                    json.loads(payload), wire.schema("state"), format_checker=jsonschema.FormatChecker()
+                )
+                self.states[key] = payload
+        for kept, some in ((self.events, events), (self.quiet, quiet)):
+            for one in some:
+                payload = json.loads(one.payload)
+                jsonschema.validate(payload, wire.schema("event"), format_checker=jsonschema.FormatChecker())
+                assert payload["id"] == one.id
+                kept.append(payload)
+
+    def state(self, number: int) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.states[f"a/e{number}/{DELIVERY.id}"])
+        return found
+
+
+class Told(Drive):
+    """A drive whose alerts are told to a box."""
+
+    def __init__(self, endpoints: int = 6, box: Box | None = None, now_ns: int | None = None) -> None:
+        made = plan(endpoints, objectives=(DELIVERY,))
+        super().__init__(made, now_ns) if now_ns else super().__init__(made)
+        self.box, self.opened = box or Box(), [""][:0]
+        self.alerting = Alerting(self.box, "lab", opened=lambda event_id, _one: self.opened.append(event_id))
+        self.alerting.restore(self.engine, self.fleet, self.box.states)
+        self.alerting.load(self.fleet, "d1")
+
+    def live(self, seconds: int, *lost: int) -> None:
+        for _ in range(seconds):
+            self.second(dict.fromkeys(lost, LOST))
+            self.engine.step(self.now)
+            self.alerting.turn(self.engine, self.now)
+
+
+@pytest.fixture
+def told() -> Told:
+    drive = Told()
+    drive.live(300)
+    return drive
+
+
+def test_every_objective_has_a_state_from_the_beginning(told: Told) -> None:
+    assert len(told.box.states) == 6
+    assert (told.box.state(0)["standing"], told.box.state(0)["breach"]) == ("met", None)
+    assert not told.box.events
+
+
+def test_a_breach_is_told_with_its_state_and_closed_by_the_same_name(told: Told) -> None:
+    told.live(10, 2)
+    (opened,) = told.box.events
+    assert (opened["kind"], opened["sequence"], opened["endpoint"]["id"]) == ("opened", 1, "e2")
+    assert told.box.state(2)["breach"]["id"] == opened["id"]
+    assert told.opened == [opened["id"]]
+    told.live(400)
+    closed = told.box.events[1]
+    assert (closed["kind"], closed["sequence"], closed["onset"]) == ("closed", 2, opened["onset"])
+    assert closed["id"] > opened["id"], "ids sort by time"
+    assert told.box.state(2)["breach"] is None
+
+
+def test_a_restart_goes_on_with_the_open_breach_and_its_sequence(told: Told) -> None:
+    """PEERS 16: killed while a breach is open, recovered while down."""
+    told.live(10, 2)
+    again = Told(box=told.box, now_ns=told.now + 60 * SECOND)
+    again.live(20)
+    assert [(one["kind"], one["sequence"]) for one in told.box.events] == [("opened", 1), ("closed", 2)]
+
+
+def test_states_that_did_not_move_are_not_written_again(told: Told) -> None:
+    before = dict(told.box.states)
+    again = Told(box=told.box, now_ns=told.now)
+    again.live(3)
+    assert told.box.states == before
+
+
+def test_what_nobody_need_be_told_is_kept_for_the_history(told: Told) -> None:
+    told.live(20, *range(6))
+    assert [(one["kind"], one["objective"]["id"]) for one in told.box.events] == [("opened", MASS)]
+    assert {one["caused_by"] for one in told.box.quiet} == {MASS}
+    assert told.box.state(1)["breach"]["caused_by"] == MASS
+    again = Told(box=told.box, now_ns=told.now)
+    again.live(400)
+    assert [one["kind"] for one in told.box.events] == ["opened", "closed"]
+    assert not [key for key in told.box.states if key.startswith("agent/")]
+
+
+def test_an_objective_that_is_gone_takes_its_state_along(told: Told) -> None:
+    told.load(plan(2, objectives=(DELIVERY,)))
+    told.alerting.load(told.fleet, "d2")
+    assert set(told.box.states) == {f"a/e0/{DELIVERY.id}", f"a/e1/{DELIVERY.id}"}
+    fewer = Told(1, told.box, told.now)
+    assert set(fewer.box.states) == {f"a/e0/{DELIVERY.id}"}
+
+
+def test_acknowledging_is_recorded_with_who_and_why(told: Told) -> None:
+    told.live(10, 2)
+    request = {"agreement": "a", "endpoint": "e2", "objective": DELIVERY.id, "why": "fibre", "mute_seconds": 60}
+    assert "acknowledged by anna, muted for 60 s" in told.alerting.acknowledge(told.engine, request, "anna", told.now)
+    told.live(1, 2)
+    assert told.box.events[-1]["acknowledged"]["by"] == "anna"
+    assert told.box.state(2)["breach"]["acknowledged"]["why"] == "fibre"
+    for wrong, said in (
+        ({"why": ""}, "what is being done"),
+        ({"endpoint": "e9"}, "no objective"),
+        ({"endpoint": "e1"}, "no open"),
+    ):
+        with pytest.raises(AgentError, match=said):
+            told.alerting.acknowledge(told.engine, request | wrong, "anna", told.now)
