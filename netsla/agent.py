@@ -23,7 +23,7 @@ import numpy as np
 import netsla
 from netsla import config
 from netsla.clock import StepWatch
-from netsla.control import ControlServer, Peer, Request
+from netsla.control import ControlServer, Handler, Peer, Request
 from netsla.errors import ConfigError, Exit, HostError
 from netsla.history import History
 from netsla.model import SECOND, Plan, ProbeType, Target
@@ -32,11 +32,12 @@ from netsla.probes.naming import Names
 from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
 from netsla.probes.tcp import TcpProber
 from netsla.sla.engine import Engine
-from netsla.sla.fleet import Fleet, Roster
+from netsla.sla.fleet import Fleet, FleetObjective, Roster
 from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
 from netsla.sla.tally import Column
 from netsla.sla.view import Viewer
 from netsla.systemd import Notifier
+from netsla.telling import Telling
 from netsla.web import WebServer
 from netsla.wire import status
 
@@ -60,6 +61,7 @@ class Agent:
         self._started_ns = time.time_ns()
         self._roster = Roster()
         self._history = History(Path(self._plan.agent.state_dir))
+        self._telling = Telling(self._plan, self._history.ledger, self._address_of)
         self._engine = Engine(self._history.read_cell)
         self._viewer = Viewer(self._engine)
         self._worker = ThreadPoolExecutor(1, "engine")
@@ -93,6 +95,7 @@ class Agent:
         try:
             await self._listen(self._plan)
             self._history.start({"version": netsla.__version__, "plan": self._plan.digest})
+            await self._telling.start()
             await self._adopt(self._plan)
             for prober in self._probers.values():
                 prober.start()
@@ -109,6 +112,7 @@ class Agent:
         fleet = self._fleet
         assert fleet is not None
         log.info("%s", await self._with_engine(lambda: self._history.restore(self._engine, fleet)))
+        await self._with_engine(lambda: self._telling.restore(self._engine, fleet))
 
     async def _until_end(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Wait for the end; a task that dies of a bug ends the agent, and the service manager restarts it."""
@@ -135,6 +139,7 @@ class Agent:
             await self._control.close()
         await self._with_engine(lambda: None)
         self._worker.shutdown()
+        await self._telling.close()
         await asyncio.to_thread(self._history.close)
 
     # --- plan ---------------------------------------------------------------------------------------
@@ -143,7 +148,13 @@ class Agent:
         """Open the web server and the control socket of a plan."""
         _make_folder(Path(plan.agent.state_dir))
         _make_folder(Path(plan.agent.socket).parent)
-        self._control = ControlServer(plan.agent.socket, {"status": self._answer_status, "reload": self._answer_reload})
+        answers: dict[str, Handler] = {
+            "status": self._answer_status,
+            "reload": self._answer_reload,
+            "breaches": self._answer_breaches,
+            "acknowledge": self._answer_acknowledge,
+        }
+        self._control = ControlServer(plan.agent.socket, answers)
         await self._control.start()
         self._web = WebServer(plan.web, self, lateness_bounds=LATENESS_BOUNDS)
         await self._web.start()
@@ -162,6 +173,7 @@ class Agent:
         fleet = self._roster.lay_out(plan, now)
         self._engine.load(fleet, now)
         self._history.adopt(fleet)
+        self._telling.load(fleet, plan.digest)
         return fleet
 
     def _load_probers(self) -> None:
@@ -245,6 +257,7 @@ class Agent:
             self._engine.suspect(*touched)
         now = time.time_ns()
         self._history.keep(self._engine.step(now), self._engine, now)
+        self._telling.turn(self._engine, now)
         numbers = [one.number for one in self._fleet.objectives]
         self._standings = np.bincount(self._engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
 
@@ -270,6 +283,7 @@ class Agent:
             "references": (isolated,) if self._engine.isolated else (),
             "names": tuple(self._names.problems()),
             "ledger": self._history.ledger.problems(),
+            **self._telling.troubles(),
             "configuration": () if self._reload_ok else ("the last reload was refused: run netsla check",),
         }
 
@@ -338,6 +352,18 @@ class Agent:
     async def _answer_reload(self, _request: Request, peer: Peer) -> dict[str, str]:
         log.info("reload asked for by uid %d, pid %d", peer.uid, peer.pid)
         return {"status": await self.reload()}
+
+    async def _answer_breaches(self, request: Request, _peer: Peer) -> bytes:
+        return await self._telling.answer_breaches(request)
+
+    async def _answer_acknowledge(self, request: Request, peer: Peer) -> dict[str, str]:
+        return await self._with_engine(lambda: self._telling.acknowledge(self._engine, request, peer))
+
+    def _address_of(self, one: FleetObjective) -> str:
+        """Where the probes of an objective go now."""
+        probe = next((each for each in one.endpoint.probes if each.row in one.rows), None)
+        known = self._names.resolved(probe.address, probe.family) if probe else None
+        return known or one.endpoint.endpoint.address
 
     def _live_line(self) -> str:
         """What a person who watches `netsla run` wants to see move."""

@@ -19,7 +19,7 @@ from netsla.model import SECOND
 _AGAIN_NS = 600 * SECOND  # the same address is not asked again before
 _WAITING = 8  # breaches that may wait for their snapshot; a storm does not need hundreds
 _HOP_S = 1.0  # time limit of a hop
-_MOST_HOPS = 30
+_MOST_HOPS, _SILENT_HOPS = 30, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,19 @@ Trace = Callable[[str], tuple[Hop, ...]]
 
 
 def trace(address: str) -> tuple[Hop, ...]:
-    """The routers on the way, nearest first; raises icmplib.ICMPLibError, OSError."""
-    found = icmplib.traceroute(address, count=1, interval=0, timeout=_HOP_S, max_hops=_MOST_HOPS)
-    return tuple(Hop(hop.distance, hop.address, round(hop.avg_rtt, 3)) for hop in found)
+    """The routers on the way, nearest first, until the endpoint or until nobody answers any more.
+
+    Raises icmplib.ICMPLibError, OSError.
+    """
+    found: list[Hop] = []
+    for distance in range(1, _MOST_HOPS + 1):
+        hops = icmplib.traceroute(address, count=1, interval=0, timeout=_HOP_S, first_hop=distance, max_hops=distance)
+        found += [Hop(hop.distance, hop.address, round(hop.avg_rtt, 3)) for hop in hops]
+        if found and found[-1].address == address:
+            break
+        if distance - (found[-1].distance if found else 0) >= _SILENT_HOPS:
+            break
+    return tuple(found)
 
 
 class Paths:

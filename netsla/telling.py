@@ -1,0 +1,133 @@
+"""Everything that has to do with telling: the outbox, alerts on their way into it, path snapshots, and who asks.
+
+Rules: the outbox has its own thread, so has every snapshot; `turn`, `restore` and `load` are called from the engine's
+thread and wait for nothing. A disk that is away at the start is not waited for longer than a moment: what was open
+then is opened again, and said so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pwd
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as LateError
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from netsla import paths
+from netsla.alerting import Alerting
+from netsla.control import Peer
+from netsla.errors import AgentError
+from netsla.model import Plan
+from netsla.sla.engine import Engine
+from netsla.sla.fleet import Fleet, FleetObjective
+from netsla.store.ledger import Ledger
+from netsla.store.outbox import Event, Outbox
+from netsla.wire import event as wire
+
+log = logging.getLogger("netsla")
+
+OUTBOX = "outbox.db"  # in the state folder
+_OPEN_S = 5.0  # to open the outbox; probing does not wait for it
+_MOST_EVENTS = 200_000  # in one answer
+
+
+class Telling:
+    """Alerts of one agent, from the engine to whoever is to be told."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, address_of: Callable[[FleetObjective], str]) -> None:
+        self.outbox = Outbox(Path(plan.agent.state_dir) / OUTBOX, (), _collapse)
+        self._ledger, self._address_of = ledger, address_of
+        self._paths = paths.Paths(self._path_taken)
+        self._alerting = Alerting(self.outbox, plan.agent.name, address_of, self._breach_opened)
+        self._states: dict[str, bytes] = {}
+
+    # --- life ---------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the outbox; what it kept is gone on with by `restore`."""
+        opening = self.outbox.start()
+        self._paths.start()
+        try:
+            self._states = await asyncio.wait_for(asyncio.wrap_future(opening), _OPEN_S)
+        except (TimeoutError, LateError, sqlite3.Error):
+            log.warning("%s cannot be read: breaches that were open are opened anew", OUTBOX)
+
+    async def close(self) -> None:
+        """Write what waits."""
+        self._paths.close()
+        await asyncio.to_thread(self.outbox.close)
+
+    def troubles(self) -> dict[str, tuple[str, ...]]:
+        """Problems by part."""
+        return {"outbox": self.outbox.problems()}
+
+    # --- the engine's thread ------------------------------------------------------------------------
+
+    def restore(self, engine: Engine, fleet: Fleet) -> None:
+        """Go on with what another agent left."""
+        self._alerting.restore(engine, fleet, self._states)
+        self._states = {}
+
+    def load(self, fleet: Fleet, digest: str) -> None:
+        """Take a new layout."""
+        self._alerting.load(fleet, digest)
+
+    def turn(self, engine: Engine, now_ns: int) -> None:
+        """Tell what has changed."""
+        self._alerting.turn(engine, now_ns)
+
+    def acknowledge(self, engine: Engine, request: Mapping[str, Any], peer: Peer) -> dict[str, str]:
+        """A person sees to a breach."""
+        return {"said": self._alerting.acknowledge(engine, request, name_of(peer.uid), time.time_ns())}
+
+    # --- paths --------------------------------------------------------------------------------------
+
+    def _breach_opened(self, event_id: str, one: FleetObjective) -> None:
+        agreement, endpoint = one.endpoint.agreement.id, one.endpoint.endpoint.id
+        self._paths.want(event_id, agreement, endpoint, self._address_of(one), time.time_ns())
+
+    def _path_taken(self, snapshot: paths.Snapshot) -> None:
+        detail = asdict(snapshot)
+        hops = [[hop.distance, hop.address, hop.rtt_ms] for hop in snapshot.hops]
+        agreement = detail.pop("agreement")
+        self._ledger.note("path", {**detail, "event": detail.pop("event_id"), "hops": hops}, agreement=agreement)
+
+    # --- who asks -----------------------------------------------------------------------------------
+
+    async def answer_breaches(self, request: Mapping[str, Any]) -> bytes:
+        """Events since an instant, and the paths that were taken for them."""
+        since_ns = int(request.get("since_ns") or 0)
+        return await asyncio.to_thread(self._breaches, since_ns)
+
+    def _breaches(self, since_ns: int) -> bytes:
+        try:
+            events = self.outbox.history(since_ns)[-_MOST_EVENTS:]
+            with self._ledger.archive.open() as look:
+                found = {note.detail["event"]: note.detail for note in look.notes(("path",), start_ns=since_ns)}
+        except sqlite3.Error as error:
+            raise AgentError(f"what was told cannot be read: {error}", "see `netsla status` for the disk") from error
+        payloads = b",".join(event.payload for event in events)
+        return b'{"events":[' + payloads + b'],"paths":' + orjson.dumps(found) + b"}"
+
+
+def _collapse(objective: str, events: Sequence[Event]) -> Event:
+    """One event that says for how many it stands."""
+    event_id = wire.uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+    payload = wire.collapsed([orjson.loads(one.payload) for one in events], event_id)
+    return Event(event_id, objective, wire.dump(payload), events[-1].at_ns)
+
+
+def name_of(uid: int) -> str:
+    """A user by name, or by number where the host knows none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
