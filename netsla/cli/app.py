@@ -161,8 +161,9 @@ def report(
 ) -> None:
     """Settle a period: exit 0 met, 1 breached, 4 not enough data."""
     from netsla.cli import report as command
+    from netsla.cli.settling import Where
 
-    raise typer.Exit(command.report(command.Where(config, agreement, evidence, period), form.value, output))
+    raise typer.Exit(command.report(Where(config, agreement, evidence, period), form.value, output))
 
 
 @app.command()
@@ -173,9 +174,10 @@ def export(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Write the evidence pack of a period, from which either party can settle it again."""
-    from netsla.cli import report as command
+    from netsla.cli import export as command
+    from netsla.cli.settling import Where
 
-    raise typer.Exit(command.export(command.Where(config, agreement, None, period), output))
+    raise typer.Exit(command.export(Where(config, agreement, None, period), output))
 
 
 @app.command()
@@ -186,9 +188,10 @@ def verify(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Recompute the hash chain and the figures: exit 0 intact, 1 broken, and where."""
-    from netsla.cli import report as command
+    from netsla.cli import verify as command
+    from netsla.cli.settling import Where
 
-    raise typer.Exit(command.verify(command.Where(config, agreement, evidence, period)))
+    raise typer.Exit(command.verify(Where(config, agreement, evidence, period)))
 
 
 @app.command()

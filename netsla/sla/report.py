@@ -1,6 +1,6 @@
 """A report: the settlement of one agreement for one period, a pure function of what is recorded (SLA R18).
 
-    report = settle_agreement(agreement, period, read, exclusions, until_ns=None, histogram=None, tell=None)
+    report = settle_agreement(agreement, period, read, exclusions, until_ns=None, histogram=None, tell=None, watch=None)
 
 `read(endpoint id)` gives its records (:class:`netsla.sla.recorded.Recorded`), in the period and as far around it
 as outages and rolling windows reach; it is called once per endpoint, so that a thousand of them need not be in
@@ -32,6 +32,8 @@ from netsla.sla.timeline import Balance, Timeline, timeline
 
 Read = Callable[[str], Sequence[Recorded]]
 Histogram = Callable[[str, tuple[str, ...]], IntArray | None]  # (endpoint, probes) -> BUCKETS counts over the period
+Watch = Callable[[Endpoint, Timeline, Sequence[Recorded]], None]  # sees every endpoint's time as it is settled
+_Value = Fraction | float | None
 _FOR_EVER = 2**62
 _BEFORE_NS, _AFTER_NS = 93 * 86_400 * SECOND, 31 * 86_400 * SECOND  # planned work matters to context, too
 
@@ -40,8 +42,9 @@ _BEFORE_NS, _AFTER_NS = 93 * 86_400 * SECOND, 31 * 86_400 * SECOND  # planned wo
 class Result:
     """One objective of one endpoint. `credit` is what it alone earns, before combining and cap.
 
-    `other_scope` is the packet delivery of the other scope (SLA R7); `forecast_ns` the downtime projected for the
-    end of a running period, `budget_spent` the share of the error budget that is used (SLA R19).
+    `other_scope` is the packet delivery of the other scope (SLA R7), `unexcluded` the value if nothing were excluded
+    (None where nothing is); `forecast_ns` the downtime projected for the end of a running period, `budget_ns` the
+    error budget of the whole period and `budget_spent` the share of it that is used (SLA R19).
     """
 
     endpoint: str
@@ -52,6 +55,8 @@ class Result:
     micro_outages: int
     credit: Decimal | None
     other_scope: Fraction | float | None = None
+    unexcluded: Fraction | float | None = None
+    budget_ns: Fraction | None = None
     forecast_ns: Fraction | None = None
     budget_spent: Fraction | None = None
 
@@ -117,7 +122,8 @@ class _Settled:
     time: Balance
     chronic: list[Chronic]
     cases: tuple[Case, ...]
-    others: tuple[Fraction | float | None, ...]
+    others: tuple[_Value, ...]
+    unexcluded: tuple[_Value, ...]
 
 
 def settle_agreement(
@@ -129,21 +135,27 @@ def settle_agreement(
     until_ns: int | None = None,
     histogram: Histogram | None = None,
     tell: Callable[[int, int], None] | None = None,
+    watch: Watch | None = None,
 ) -> Report:
-    """Settle a period; `tell(done, of)` is called after every endpoint. Raises NetslaError on unusable records."""
+    """Settle a period; `tell(done, of)` is called after every endpoint, `watch` with the settled time of each.
+
+    Raises NetslaError on unusable records.
+    """
     known_ns = _FOR_EVER if until_ns is None else until_ns
     judging = _Rules(agreement, period, tuple(exclusions))
     settled: dict[str, _Settled] = {}
     for number, endpoint in enumerate(agreement.endpoints, 1):
-        settled[endpoint.id] = _endpoint(agreement, period, endpoint, read(endpoint.id), judging, known_ns, histogram)
+        settled[endpoint.id] = _endpoint(
+            agreement, period, endpoint, read(endpoint.id), judging, known_ns, histogram, watch
+        )
         if tell is not None:
             tell(number, len(agreement.endpoints))
     cases = [case for one in settled.values() for case in one.cases]
     money = _credit(agreement, period, cases, [(name, rule) for name, one in settled.items() for rule in one.chronic])
     results = tuple(
-        _result(agreement, period, case, other, known_ns)
+        _result(agreement, period, case, other, plain, known_ns)
         for one in settled.values()
-        for case, other in zip(one.cases, one.others, strict=True)
+        for case, other, plain in zip(one.cases, one.others, one.unexcluded, strict=True)
     )
     incidents = tuple(i for name, one in settled.items() for i in _incidents(name, one.time, period, known_ns))
     final = known_ns >= period.end_ns and all(one.time.settled_for_good for one in settled.values())
@@ -199,23 +211,31 @@ def _planned_already(one: Exclusion, own: list[Exclusion]) -> bool:
 
 def _endpoint(
     agreement: Agreement, period: Period, endpoint: Endpoint, parts: Sequence[Recorded], judging: _Rules, known_ns: int,
-    histogram: Histogram | None,
+    histogram: Histogram | None, watch: Watch | None,
 ) -> _Settled:  # fmt: skip
     names = {spec.name for spec in deciding(endpoint)}
     votes = [part for part in parts if part.probe in names]
     line = timeline(agreement, endpoint, period, votes, judging.of(endpoint), min(known_ns, _FOR_EVER))
-    cases, others = [], []
-    for objective in endpoint.objectives:
-        figure, other = _judge(agreement, period, endpoint, objective, line, parts, histogram)
-        cases.append(Case(endpoint.id, objective, figure, line.balance))
-        others.append(other)
-    return _Settled(line.balance, chronic(agreement, line, period), tuple(cases), tuple(others))
+    if watch is not None:
+        watch(endpoint, line, parts)
+    judged = [_judge(agreement, period, endpoint, one, line, parts, histogram) for one in endpoint.objectives]
+    cases = (
+        Case(endpoint.id, o, figure, line.balance) for o, (figure, _) in zip(endpoint.objectives, judged, strict=True)
+    )
+    unexcluded: list[_Value] = [None] * len(judged)
+    if line.balance.account.excluded_ns:
+        plain = timeline(agreement, endpoint, period, votes, (), min(known_ns, _FOR_EVER))
+        unexcluded = [_judge(agreement, period, endpoint, o, plain, parts, None)[0].value for o in endpoint.objectives]
+    return _Settled(
+        line.balance, chronic(agreement, line, period), tuple(cases), tuple(other for _, other in judged),
+        tuple(unexcluded),
+    )  # fmt: skip
 
 
 def _judge(
     agreement: Agreement, period: Period, endpoint: Endpoint, objective: Objective, line: Timeline,
     parts: Sequence[Recorded], histogram: Histogram | None,
-) -> tuple[Figure, Fraction | float | None]:  # fmt: skip
+) -> tuple[Figure, _Value]:  # fmt: skip
     measurement = agreement.measurement
     if objective.metric in (Metric.UPTIME, Metric.TIME_TO_REPAIR):
         return judge_time(objective, line, measurement, period.start_ns), None
@@ -233,16 +253,19 @@ def _scoped(objective: Objective, scope: str) -> Objective:
     return replace(objective, scope=scope)
 
 
-def _result(agreement: Agreement, period: Period, case: Case, other: Fraction | float | None, known_ns: int) -> Result:
+def _result(
+    agreement: Agreement, period: Period, case: Case, other: _Value, plain: _Value, known_ns: int
+) -> Result:  # fmt: skip
     time = case.time
     uptime = case.objective.metric is Metric.UPTIME
-    spent = None
+    spent = budget = None
     if uptime:
-        spent = budget_spent(time.account.down_ns, time.due_ns, case.objective.target.value)
+        goal = case.objective.target.value
+        spent, budget = budget_spent(time.account.down_ns, time.due_ns, goal), (1 - goal) * time.due_ns
     forecast = _forecast(time, period, known_ns) if uptime and known_ns < period.end_ns else None
     return Result(
         case.endpoint, case.objective, case.figure, time.account, time.unknown_ns, time.micro_outages,
-        _own_credit(agreement, period, case), other, forecast, spent,
+        _own_credit(agreement, period, case), other, plain, budget, forecast, spent,
     )  # fmt: skip
 
 

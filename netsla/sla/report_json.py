@@ -11,8 +11,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from netsla.model import SECOND, Chronic
+from netsla.model import SECOND, Agreement, Chronic, UptimeRule
 from netsla.sla.accounting import Account
+from netsla.sla.burn import warning
 from netsla.sla.credit import Line, amount
 from netsla.sla.report import Credit, Incident, Report, Result, Ruling
 
@@ -36,6 +37,8 @@ def to_json(report: Report, *, chained: bool) -> dict[str, Any]:
             "until": instant(report.until_ns),
         },
         "chained": chained,
+        "measurement": _measurement(agreement),
+        "uptime": _uptime_rules(agreement),
         "standing": str(report.standing),
         "objectives": [_result(one) for one in report.results],
         "incidents": [_incident(one) for one in report.incidents],
@@ -89,11 +92,50 @@ def _result(one: Result) -> dict[str, Any]:
     if one.other_scope is not None:
         row["scope"] = one.objective.scope
         row["value_other_scope"] = _number(one.other_scope)
+    if one.unexcluded is not None:
+        row["value_without_exclusions"] = _number(one.unexcluded)
+    if one.budget_ns is not None:
+        row["budget_seconds"] = float(one.budget_ns / SECOND)
     if one.budget_spent is not None:
         row["budget_spent_ratio"] = _number(one.budget_spent)
+        row["budget_warning_ratio"] = _number(warning(one.budget_spent))
     if one.forecast_ns is not None:
         row["forecast_down_seconds"] = float(one.forecast_ns / SECOND)
     return row
+
+
+def _measurement(agreement: Agreement) -> dict[str, Any]:
+    rules = agreement.measurement
+    fixed = rules.fixed_denominator_ns
+    return {
+        "unknown": rules.unknown,
+        "denominator": "actual" if fixed is None else f"fixed:{fixed // (60 * SECOND)}m",
+        "exclusions": rules.exclusions,
+        "min_coverage_ratio": _number(rules.min_coverage),
+        "percentile_lost": rules.percentile_lost,
+        "combine": rules.combine,
+    }
+
+
+def _uptime_rules(agreement: Agreement) -> list[dict[str, Any]]:
+    """The uptime method in force, copied into every report (SLA §5); `endpoints` null: of all."""
+    found: dict[UptimeRule, list[str]] = {}
+    for endpoint in agreement.endpoints:
+        found.setdefault(endpoint.uptime, []).append(endpoint.id)
+    return [
+        {
+            "endpoints": None if len(found) == 1 else names,
+            "profile": rule.profile,
+            "method": rule.method,
+            "n": rule.n if rule.method == "sliding" else None,
+            "minimum_seconds": seconds(rule.minimum_ns) if rule.method == "outage" else None,
+            "interval_seconds": seconds(rule.interval_ns),
+            "loss_over_ratio": None if rule.all_lost else _number(rule.loss_over),
+            "min_samples": rule.min_samples,
+            "feed": rule.feed,
+        }
+        for rule, names in found.items()
+    ]
 
 
 def _account(time: Account) -> dict[str, int | float]:

@@ -1,103 +1,119 @@
-"""How a period went, in equal steps of an hour or a day: what the charts of a report show.
+"""How a period went, day by day or hour by hour: what the charts of a report show.
 
-Rules: pure; taken from the records as they pass by on their way to the settlement, so that nothing is read twice. Raw
-packets of all endpoints and probes, exclusions and all: a chart shows what was measured. Down time comes from the
-settled incidents.
+    steps = Steps(agreement, period);  settle_agreement(..., watch=steps.add);  steps.trend() -> Trend
+
+Rules: pure; added up from each endpoint's settled time as it passes by, so that nothing is read twice and days add
+up to the period. Days are those of the agreement's zone. Packets are all that were counted in intervals that can be
+vouched for, exclusions and down time included: a chart shows what was measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from netsla.model import SECOND, IntArray
+from netsla.model import SECOND, Agreement, Endpoint, IntArray, ProbeType
 from netsla.sla.calendar import Period
-from netsla.sla.recorded import Recorded
-from netsla.sla.report import Read, Report
+from netsla.sla.interval import NO_REASON
+from netsla.sla.period import midnight_ns
+from netsla.sla.recorded import ABSENT, Recorded
+from netsla.sla.standing import EXCLUDED, UNKNOWN
+from netsla.sla.timeline import Timeline
+from netsla.sla.uptime import DOWN, UP
 
-_HOUR, _DAY = 3600, 86_400
-_BY_HOUR = 3 * _DAY  # periods up to this length are shown by the hour
+_HOUR = 3600
+_BY_HOUR = 3 * 86_400  # seconds: periods up to this length are shown by the hour
+_CLASSES = (EXCLUDED, UNKNOWN, DOWN, UP)
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trend:
-    """Steps of `step_s` seconds from `start_s` (UTC); NaN where nothing was measured.
+    """n steps between n + 1 `edges_s` (UTC); NaN where there is nothing to tell.
 
-    `delivery` and `availability` are ratios, `mean_s` and `worst_s` RTT in seconds.
+    `availability` and `delivery` are ratios, `mean_s` RTT in seconds; `*_s` of time are seconds over all endpoints.
     """
 
-    start_s: IntArray
-    step_s: int
-    delivery: FloatArray
+    edges_s: IntArray
+    by_hour: bool
     availability: FloatArray
+    delivery: FloatArray
     mean_s: FloatArray
-    worst_s: FloatArray
+    excluded_s: FloatArray
+    unknown_s: FloatArray
+    down_s: FloatArray
+    up_s: FloatArray
 
 
-class Tap:
-    """Stands between a reader of records and the settlement, and adds up what passes."""
+class Steps:
+    """Adds up endpoints as they are settled."""
 
-    def __init__(self, period: Period, read: Read) -> None:
-        length = (period.end_ns - period.start_ns) // SECOND
-        self.step_s = _HOUR if length <= _BY_HOUR else _DAY
-        self._first = period.start_ns // SECOND
-        self._steps = -(-length // self.step_s)
-        self._read = read
-        self._sums = np.zeros((3, self._steps), np.int64)  # sent, received, RTT in us
-        self._timed = np.zeros(self._steps, np.int64)  # received with a known RTT
-        self._worst = np.full(self._steps, -1, np.int64)
-        self._endpoints = 0
+    def __init__(self, agreement: Agreement, period: Period) -> None:
+        self._by_hour = (period.end_ns - period.start_ns) // SECOND <= _BY_HOUR
+        self._edges_s = _hours(period) if self._by_hour else _days(period, ZoneInfo(agreement.timezone))
+        self._time = np.zeros((len(_CLASSES), len(self._edges_s) - 1), np.int64)  # us
+        self._packets = np.zeros((4, len(self._edges_s) - 1), np.int64)  # sent, received, RTT in us, timed
 
-    def read(self, endpoint: str) -> Sequence[Recorded]:
-        """What the settlement asks for."""
-        parts = self._read(endpoint)
-        self._endpoints += 1
-        for part in parts:
-            self._add(part)
-        return parts
+    def add(self, endpoint: Endpoint, line: Timeline, parts: Sequence[Recorded]) -> None:
+        """What `settle_agreement` is to call."""
+        at = np.clip(-(-self._edges_s // line.step_s) - line.first_k, 0, len(line.code))
+        for row, one in enumerate(_CLASSES):
+            self._time[row] += _between(np.where(line.code == one, line.scheduled_ns // 1000, 0), at)
+        for part in _speaking(endpoint, parts):
+            self._add_packets(part)
 
-    def _add(self, part: Recorded) -> None:
-        at = (part.start_s - self._first) // self.step_s
-        inside = (at >= 0) & (at < self._steps)
-        at = at[inside]
-        sent, received, rtt = part.sent[inside], part.received[inside], part.rtt_sum_us[inside]
-        known = rtt >= 0
-        for row, values in enumerate((sent, received, np.where(known, rtt, 0))):
-            self._sums[row] += np.bincount(at, values, self._steps).astype(np.int64)
-        self._timed += np.bincount(at, np.where(known, received, 0), self._steps).astype(np.int64)
-        np.maximum.at(self._worst, at, part.rtt_max_us[inside])
+    def _add_packets(self, part: Recorded) -> None:
+        at = np.searchsorted(part.start_s, self._edges_s)
+        sound = part.reason == NO_REASON
+        timed = sound & (part.rtt_sum_us != ABSENT)
+        columns = ((sound, part.sent), (sound, part.received), (timed, part.rtt_sum_us), (timed, part.received))
+        for row, (use, values) in enumerate(columns):
+            self._packets[row] += _between(np.where(use, values, 0), at)
 
-    def trend(self, report: Report) -> Trend:
-        """The steps, once the report is made."""
-        sent, received, rtt = self._sums
-        start_s = self._first + np.arange(self._steps) * self.step_s
-        down = np.zeros(self._steps)
-        for one in report.incidents:
-            if one.excluded_by is None:
-                end_ns = report.until_ns if one.end_ns is None else one.end_ns
-                down += _overlap(start_s, self.step_s, one.start_ns / SECOND, end_ns / SECOND)
-        whole = float(self.step_s * max(self._endpoints, 1))
+    def trend(self) -> Trend:
+        """The steps, once everything is settled."""
+        excluded, unknown, down, up = self._time / 1e6
+        sent, received, rtt_us, timed = self._packets
         return Trend(
-            start_s,
-            self.step_s,
-            _ratio(received, sent),
-            np.where(sent > 0, np.maximum(1 - down / whole, 0), np.nan),
-            _ratio(rtt, self._timed) / 1e6,
-            np.where(self._worst >= 0, self._worst / 1e6, np.nan),
-        )
+            self._edges_s, self._by_hour, _ratio(up, up + down), _ratio(received, sent), _ratio(rtt_us, timed) / 1e6,
+            excluded, unknown, down, up,
+        )  # fmt: skip
 
 
-def _overlap(start_s: IntArray, step_s: int, begin: float, end: float) -> FloatArray:
-    """Seconds of [begin, end) in each step."""
-    found: FloatArray = np.clip(np.minimum(start_s + step_s, end) - np.maximum(start_s, begin), 0, None)
-    return found
+def _speaking(endpoint: Endpoint, parts: Sequence[Recorded]) -> list[Recorded]:
+    """Echo probes if there are any: TCP hides loss (SLA §1)."""
+    icmp = {spec.name for spec in endpoint.probes if spec.type is ProbeType.ICMP}
+    names = icmp or {spec.name for spec in endpoint.probes}
+    return [part for part in parts if part.probe in names]
 
 
-def _ratio(part: IntArray, whole: IntArray) -> FloatArray:
+def _between(values: IntArray, at: IntArray) -> IntArray:
+    """Sums of `values` from each place in `at` to the next."""
+    total = np.concatenate([[0], np.cumsum(values)])[at]
+    sums: IntArray = np.diff(total)
+    return sums
+
+
+def _hours(period: Period) -> IntArray:
+    first, last = period.start_ns // SECOND, -(-period.end_ns // SECOND)
+    inner = np.arange((first // _HOUR + 1) * _HOUR, last, _HOUR)
+    return np.concatenate([[first], inner, [last]]).astype(np.int64)
+
+
+def _days(period: Period, zone: ZoneInfo) -> IntArray:
+    edges = [period.start_ns]
+    day = datetime.fromtimestamp(period.start_ns // SECOND, UTC).astimezone(zone).date()
+    while (at := midnight_ns(day := day + timedelta(days=1), zone)) < period.end_ns:
+        edges.append(at)
+    return np.array([*edges, period.end_ns], np.int64) // SECOND
+
+
+def _ratio(part: IntArray | FloatArray, whole: IntArray | FloatArray) -> FloatArray:
     out: FloatArray = np.full(len(part), np.nan)
     np.divide(part, whole, out=out, where=whole > 0)
     return out

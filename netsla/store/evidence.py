@@ -33,7 +33,7 @@ from netsla.sla.recorded import ABSENT, NUMBERS, Recorded
 from netsla.sla.report_json import instant
 from netsla.sla.tally import Column
 from netsla.store.archive import Link, Series
-from netsla.store.interval_csv import CsvError, read_intervals, write_intervals
+from netsla.store.interval_csv import read_intervals, write_intervals
 from netsla.store.pack_chain import (
     FILES,
     LATENCY,
@@ -119,11 +119,23 @@ def verify_pack(folder: Path) -> Checked:
     try:
         made = load(folder / CHAIN)
         records = _readable(lambda: read_intervals(folder / INTERVALS))
-        digests = _readable(lambda: file_digests(folder))
-    except CsvError as error:
-        return Checked(0, 0, (str(error.problem),))
+        return _check(folder, made, records)
     except NetslaError as error:
         return Checked(0, 0, (error.problem,))
+
+
+def check_pack(pack: Pack) -> Checked:
+    """The same for a pack that was read: its records are not read again."""
+    if pack.chain is None:
+        return Checked(0, 0, (f"{CHAIN} is missing: the pack is unchained",))
+    try:
+        return _check(pack.folder, pack.chain, pack.records)
+    except NetslaError as error:
+        return Checked(0, 0, (error.problem,))
+
+
+def _check(folder: Path, made: PackChain, records: Sequence[Recorded]) -> Checked:
+    digests = _readable(lambda: file_digests(folder))
     checked = check_links(made, records)
     changed = [name for name in (*FILES, LATENCY) if digests.get(name) != made.files.get(name)]
     told = {one.split(":", 1)[0] for one in checked.breaks}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -161,6 +161,15 @@ def check_links(made: PackChain, records: Sequence[Recorded]) -> Checked:
         for file, places in broken.items()
     )
     return Checked(len(made.links), loose, tuple(breaks))
+
+
+def broken_links(links: Iterable[PackLink]) -> Iterator[str]:
+    """Places where links do not stand on each other, or are not what they seal; figures are not looked at."""
+    previous: bytes | None = None
+    for link in links:
+        for _, problem in _link_breaks("", link, previous, None):
+            yield f"hour {np.datetime64(link.hour, 'h')}:00Z: {problem}"
+        previous = link.hash
 
 
 def _link_breaks(

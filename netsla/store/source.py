@@ -24,10 +24,11 @@ from netsla.model import SECOND, Agreement, IntArray
 from netsla.sla.calendar import Period, parse_period
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.recorded import Recorded
-from netsla.sla.report import Histogram, Read, Report, settle_agreement
+from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
 from netsla.store.archive import Archive, Look
-from netsla.store.evidence import Counts, Pack, read_pack, records_of_ledger, verify_pack
+from netsla.store.evidence import Counts, Pack, check_pack, links_of_ledger, read_pack, records_of_ledger
 from netsla.store.exclusions import in_force
+from netsla.store.pack_chain import PackLink, broken_links
 
 _DAY = 86_400 * SECOND
 _BEFORE, _AFTER = 7 * _DAY, 2 * _DAY  # outages over the edges
@@ -46,9 +47,10 @@ class Source:
     read: Read
     until_ns: int | None
     latencies: Counts
+    links: Sequence[PackLink]
     unchained: str
 
-    def settle(self, tell: Tell | None = None) -> Report:
+    def settle(self, tell: Tell | None = None, watch: Watch | None = None) -> Report:
         """The report."""
         ordered = replace(self.agreement, endpoints=tuple(sorted(self.agreement.endpoints, key=lambda one: one.id)))
         return settle_agreement(
@@ -59,6 +61,7 @@ class Source:
             until_ns=self.until_ns,
             histogram=_histogram_of(self.latencies),
             tell=tell,
+            watch=watch,
         )
 
 
@@ -85,6 +88,7 @@ def open_ledger(path: Path, agreement: Agreement, period: Period, now_ns: int) -
     with Archive(path).open() as look:
         start_ns, end_ns = context(agreement, period)
         latencies = _latencies(look, agreement, period) if _has_percentiles(agreement) else {}
+        links = links_of_ledger(look.links(agreement.id, start_ns, end_ns))
         yield Source(
             agreement,
             period,
@@ -92,18 +96,26 @@ def open_ledger(path: Path, agreement: Agreement, period: Period, now_ns: int) -
             _reader(look, agreement, start_ns, end_ns),
             horizon(look, now_ns),
             latencies,
-            "" if look.links(agreement.id, period.start_ns, period.end_ns) else "no hour of it is sealed yet",
+            links,
+            next(broken_links(links), "") or _unsealed(links, period),
         )
 
 
 def horizon(look: Look, now_ns: int) -> int:
     """How far what is known reaches, in UTC ns: to the newest interval of an agent that runs, else until now.
 
-    That nothing was recorded since an agent ended is known, too: that time is unknown, not to come.
+    That nothing was recorded since an agent ended is known, too: that time is unknown, not to come. It is told by the
+    hour, so that two reports in a row say the same.
     """
     last = look.last_interval()
     end_ns = sum(last) * SECOND if last else 0
-    return end_ns if now_ns - end_ns < _FRESH else now_ns
+    return end_ns if now_ns - end_ns < _FRESH else max(end_ns, now_ns // _HOUR * _HOUR)
+
+
+def _unsealed(links: Sequence[PackLink], period: Period) -> str:
+    """Why nothing of the period is in the chain yet, or ""."""
+    first, last = period.start_ns // _HOUR, -(-period.end_ns // _HOUR)
+    return "" if any(first <= link.hour < last for link in links) else "no hour of the period is sealed yet"
 
 
 def _has_percentiles(agreement: Agreement) -> bool:
@@ -151,20 +163,14 @@ def _histogram_of(counts: Counts) -> Histogram:
 # --- pack ---------------------------------------------------------------------------------------------
 
 
-def open_pack(folder: Path, period: str | None) -> Source:
+def open_pack(folder: Path, named: str | None) -> Source:
     """A pack's own period unless another is named; raises ConfigError and NetslaError with the place."""
     pack = read_pack(folder)
-    checked = verify_pack(folder)
-    why = "" if checked.intact and pack.chain is not None else (checked.breaks or ("there is no chain",))[0]
-    return Source(
-        pack.agreement,
-        _period_of(pack, period),
-        pack.exclusions,
-        pack.read,
-        pack.chain.until_ns if pack.chain is not None else None,
-        pack.latencies,
-        why,
-    )
+    period = _period_of(pack, named)
+    links = pack.chain.links if pack.chain is not None else ()
+    why = (*check_pack(pack).breaks, _unsealed(links, period))[0]
+    until_ns = pack.chain.until_ns if pack.chain is not None else None
+    return Source(pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, links, why)
 
 
 def _period_of(pack: Pack, named: str | None) -> Period:

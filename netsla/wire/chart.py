@@ -1,24 +1,33 @@
-"""Charts as inline SVG: a line over time with its limit, bands behind it, and gaps where nothing was measured.
+"""Charts as inline SVG: a step line over time with its limit, and marks for what happened in that time.
 
-Rules: pure; no script, no style attribute (a strict CSP forbids it), shapes as well as colour tell what is what. A gap
-is a gap: nothing is drawn where nothing was measured.
+Rules: pure; no script, no style attribute (a strict CSP forbids it). Shape and word tell what is what, colour
+only helps: an outage has a triangle over it, an exclusion a hatched band and an E, time without measurement a dotted
+band and a question mark. A gap is a gap: nothing is drawn where nothing was measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
-Scale = Callable[[float], float]
+WIDTH, HEIGHT = 720, 176
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 10, 22, 24  # the marks stand in the top margin
+_PLOT = HEIGHT - _TOP - _BOTTOM
+_NARROW = 1.5  # px: nothing that happened is drawn thinner
+_LOWS = (99.99, 99.95, 99.9, 99.5, 99.0, 98.0, 95.0, 90.0, 80.0, 50.0, 0.0)  # where an axis of per cents may begin
+_TICKS = 4
 
-WIDTH, HEIGHT = 720, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 10, 22
+OUTAGE, EXCLUSION, UNKNOWN = "outage", "exclusion", "unknown"
+_MARKS = {EXCLUSION: "E", UNKNOWN: "?"}
+_ORDER = (UNKNOWN, EXCLUSION, OUTAGE)  # the last one lies on top
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A span of time to mark: `kind` is breach or exclusion, `title` what a pointer or a reader is told."""
+    """A span of time (Unix seconds) to mark; `title` is what a pointer or a reader is told."""
 
     begin: float
     end: float
@@ -28,82 +37,171 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`values` at `times` (Unix seconds, each standing for `step` seconds); None: not measured."""
+    """`values` between `edges` (Unix seconds, one more); None: not measured. `id` is unique in its document.
 
+    With `percent` the axis ends at 100, else it begins at 0. `unit` is appended to the labels of the axis.
+    """
+
+    id: str
     title: str
-    times: Sequence[float]
-    step: float
+    edges: Sequence[float]
     values: Sequence[float | None]
-    unit: str  # appended to tick labels
+    unit: str
     labels: Sequence[tuple[float, str]]  # along the time axis
+    percent: bool
     limit: float | None = None
+    limit_text: str = ""
     bands: Sequence[Band] = ()
-    high: float | None = None  # the top of the axis, if it must be this
 
 
 def draw(chart: Chart) -> str:
-    """The SVG element."""
+    """The SVG element, or a sentence if nothing was measured."""
     known = [value for value in chart.values if value is not None]
     name = escape(chart.title)
     if not known:
         return f'<p class="empty">{name}: nothing was measured.</p>'
-    low, high = _range(known, chart)
-    first, last = chart.times[0], chart.times[-1] + chart.step
-
-    def x(at: float) -> float:
-        return _LEFT + (min(max(at, first), last) - first) / (last - first) * (WIDTH - _LEFT - _RIGHT)
-
-    def y(value: float) -> float:
-        return _TOP + (high - value) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
-
+    plane = _Plane(chart.edges[0], chart.edges[-1], *_range(known, chart))
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">',
-        f"<title>{name}</title>",
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{chart.id}-t {chart.id}-d">',
+        f'<title id="{chart.id}-t">{name}</title><desc id="{chart.id}-d">{escape(_told(chart, known))}</desc>',
+        _patterns(chart.id),
+        *_bands(chart, plane),
+        *_axes(chart, plane),
+        *_lines(chart, plane),
+        *_limit(chart, plane),
     ]
-    for band in chart.bands:
-        wide = max(x(band.end) - x(band.begin), 1.5)
-        parts.append(
-            f'<rect class="{escape(band.kind)}" x="{x(band.begin):.1f}" y="{_TOP}" width="{wide:.1f}" '
-            f'height="{HEIGHT - _TOP - _BOTTOM}"><title>{escape(band.title)}</title></rect>'
-        )
-    for tick in (low, (low + high) / 2, high):
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(
-            f'<text class="tick" x="{_LEFT - 6}" y="{y(tick) + 4:.1f}">{_label(tick, high - low)}{chart.unit}</text>'
-        )
-    for at, text in chart.labels:
-        parts.append(f'<text class="time" x="{x(at):.1f}" y="{HEIGHT - 6}">{escape(text)}</text>')
-    if chart.limit is not None and low <= chart.limit <= high:
-        at = y(chart.limit)
-        parts.append(f'<line class="limit" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(f'<text class="limit" x="{WIDTH - _RIGHT - 2}" y="{at - 3:.1f}">target</text>')
-    parts += _lines(chart, x, y)
     return "".join([*parts, "</svg>"])
 
 
-def _lines(chart: Chart, x: Scale, y: Scale) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """From time and value to pixels."""
+
+    first: float
+    last: float
+    low: float
+    high: float
+
+    def x(self, at: float) -> float:
+        inside = min(max(at, self.first), self.last)
+        return _LEFT + (inside - self.first) / (self.last - self.first) * (WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        return _TOP + (self.high - value) / (self.high - self.low) * _PLOT
+
+
+def _told(chart: Chart, known: Sequence[float]) -> str:
+    """What the picture shows, in words."""
+    text = f"From {min(known):.4g} to {max(known):.4g}{chart.unit}"
+    text += f"; {chart.limit_text}" if chart.limit is not None else ""
+    counts = [(kind, sum(band.kind == kind for band in chart.bands)) for kind in (OUTAGE, EXCLUSION)]
+    return text + "".join(f"; {count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count) + "."
+
+
+def _patterns(name: str) -> str:
+    return (
+        f'<defs><pattern id="{name}-{EXCLUSION}" width="6" height="6" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)"><line class="hatch" x1="0" x2="0" y1="0" y2="6"/></pattern>'
+        f'<pattern id="{name}-{UNKNOWN}" width="5" height="5" patternUnits="userSpaceOnUse">'
+        '<circle class="dot" cx="2.5" cy="2.5" r="0.9"/></pattern></defs>'
+    )
+
+
+# --- what happened ------------------------------------------------------------------------------------
+
+
+def _bands(chart: Chart, plane: _Plane) -> Iterable[str]:
+    inside = [one for one in chart.bands if one.end > plane.first and one.begin < plane.last]
+    for kind in _ORDER:
+        for band in _merged([one for one in inside if one.kind == kind], plane):
+            left = plane.x(band.begin)
+            wide = max(plane.x(band.end) - left, _NARROW)
+            fill = f' fill="url(#{chart.id}-{kind})"' if kind in _MARKS else ""
+            yield f'<g class="{kind}"><title>{escape(band.title)}</title>'
+            yield f'<rect class="span"{fill} x="{left:.1f}" y="{_TOP}" width="{wide:.1f}" height="{_PLOT}"/>'
+            yield f"{_mark(kind, left + wide / 2)}</g>"
+
+
+def _mark(kind: str, x: float) -> str:
+    if kind in _MARKS:
+        return f'<text class="mark" x="{x:.1f}" y="{_TOP - 6}">{_MARKS[kind]}</text>'
+    y = _TOP - 3
+    return f'<path class="mark" d="M{x - 5:.1f} {y - 9}h10l-5 9z"/>'
+
+
+def _merged(bands: Sequence[Band], plane: _Plane) -> list[Band]:
+    """Bands that would touch on paper become one, with all their titles counted."""
+    found: list[Band] = []
+    counts: list[int] = []
+    for band in sorted(bands, key=lambda one: one.begin):
+        if found and plane.x(band.begin) <= plane.x(found[-1].end) + _NARROW:
+            found[-1] = replace(found[-1], end=max(found[-1].end, band.end))
+            counts[-1] += 1
+        else:
+            found.append(band)
+            counts.append(0)
+    return [
+        replace(band, title=f"{band.title}, and {more} more") if more else band
+        for band, more in zip(found, counts, strict=True)
+    ]
+
+
+# --- axes and lines -----------------------------------------------------------------------------------
+
+
+def _axes(chart: Chart, plane: _Plane) -> Iterable[str]:
+    span = plane.high - plane.low
+    for number in range(_TICKS + 1):
+        tick = plane.low + span * number / _TICKS
+        y = plane.y(tick)
+        yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        if number % 2 == 0:
+            yield f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}">{_label(tick, span)}{chart.unit}</text>'
+    for at, text in chart.labels:
+        x = plane.x(at)
+        yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT - _BOTTOM}" y2="{HEIGHT - _BOTTOM + 4}"/>'
+        yield f'<text class="time" x="{x:.1f}" y="{HEIGHT - 7}">{escape(text)}</text>'
+    base = HEIGHT - _BOTTOM
+    yield f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>'
+
+
+def _lines(chart: Chart, plane: _Plane) -> Iterable[str]:
     """A step line for every unbroken run of values."""
-    out: list[str] = []
     run: list[str] = []
-    for at, value in [*zip(chart.times, chart.values, strict=True), (0.0, None)]:
+    for (begin, end), value in [*zip(itertools.pairwise(chart.edges), chart.values, strict=True), ((0.0, 0.0), None)]:
         if value is not None:
-            run += [f"{x(at):.1f},{y(value):.1f}", f"{x(at + chart.step):.1f},{y(value):.1f}"]
+            y = plane.y(value)
+            run += [f"{plane.x(begin):.1f},{y:.1f}", f"{plane.x(end):.1f},{y:.1f}"]
         elif run:
-            out.append(f'<polyline class="line" points="{" ".join(run)}"/>')
+            yield f'<polyline class="line" points="{" ".join(run)}"/>'
             run = []
-    return out
+
+
+def _limit(chart: Chart, plane: _Plane) -> Iterable[str]:
+    if chart.limit is None or not plane.low <= chart.limit <= plane.high:
+        return
+    y = plane.y(chart.limit)
+    text_y = y + 13 if y - _TOP < _PLOT / 2 else y - 5
+    yield f'<line class="limit" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    yield f'<text class="limit" x="{_LEFT + 5}" y="{text_y:.1f}">{escape(chart.limit_text)}</text>'
 
 
 def _range(known: Sequence[float], chart: Chart) -> tuple[float, float]:
     values = [*known, chart.limit] if chart.limit is not None else list(known)
-    low, high = min(values), max(values)
-    if chart.high is not None:
-        low, high = min(low, chart.high - (chart.high - low or abs(chart.high) * 0.001)), chart.high
-    else:
-        low, high = 0.0, high * 1.1 or 1.0
-    return (low, high) if low < high else (low - 1, high)
+    if chart.percent:
+        return next(low for low in _LOWS if low <= max(min(values), 0.0) and low < 100), 100.0
+    return 0.0, _round_up(max(values)) or 1.0
+
+
+def _round_up(value: float) -> float:
+    """The next short number, whose half is short as well."""
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 2.5, 3, 4, 5, 6, 8, 10, 20) if step * power >= value * 1.02)
 
 
 def _label(value: float, span: float) -> str:
-    places = next((places for places in range(4) if span >= 4 * 10**-places), 4)
+    """As many decimals as half an axis needs, at most four."""
+    places = next((n for n in range(5) if abs(round(span / 2, n) - span / 2) < span / 1000), 4)
     return f"{value:.{places}f}"

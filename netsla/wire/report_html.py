@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from fractions import Fraction
+from functools import partial
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,16 +20,16 @@ from zoneinfo import ZoneInfo
 import jinja2
 from markupsafe import Markup
 
-from netsla.model import Metric
+from netsla.model import Metric, Objective
 from netsla.sla.report import Report
-from netsla.sla.trend import Trend
-from netsla.wire.chart import Band, Chart, draw
+from netsla.sla.trend import FloatArray, Trend
+from netsla.wire.chart import EXCLUSION, OUTAGE, UNKNOWN, Band, Chart, draw
 from netsla.wire.figures import figure
-from netsla.wire.report_text import VERDICTS, duration, target_share
+from netsla.wire.report_words import VERDICTS, accounting, duration, method, moment, money, outlook, remarks, used
 
 SIGNS = {"met": "✓", "breached": "✗", "insufficient_data": "?", "no_data": "-"}
-_PERCENT, _MILLI = 100, 1000
 _LABELS = 8  # along the time axis
+_UNKNOWN_SHARE = 0.01  # of a step: less is not marked
 
 
 def render(document: dict[str, Any], report: Report, trend: Trend, version: str, unchained: str = "") -> str:
@@ -36,81 +37,109 @@ def render(document: dict[str, Any], report: Report, trend: Trend, version: str,
     folder = resources.files("netsla.wire") / "templates"
     style = (folder / "report.css").read_text(encoding="utf-8")
     loader = jinja2.DictLoader({"report": (folder / "report.html.j2").read_text(encoding="utf-8")})
-    page = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template("report")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    page = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template("report")
     return page.render(
         **document,
-        verdict=VERDICTS[document["standing"]],
-        sign=SIGNS[document["standing"]],
-        words={standing: word.lower() for standing, word in VERDICTS.items()},
+        parties=report.agreement.parties,
+        words={standing: word.capitalize() for standing, word in VERDICTS.items()},
         signs=SIGNS,
         times=[one for one in document["objectives"] if one["metric"] == "uptime"],
+        outlook=list(outlook(document)),
         charts=charts(report, trend),
         style=Markup(style),  # noqa: S704 - our own file
-        style_hash=digest,
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        clock=partial(moment, zone=ZoneInfo(report.agreement.timezone)),
         duration=duration,
         figure=figure,
-        met_share=target_share,
+        remarks=remarks,
+        method=method,
+        accounting=accounting,
+        money=money,
+        used=used,
         version=version,
         unchained=unchained,
     )
 
 
-def charts(report: Report, trend: Trend) -> list[tuple[str, str]]:
+# --- charts -------------------------------------------------------------------------------------------
+
+
+def charts(report: Report, trend: Trend) -> list[tuple[str, Markup]]:
     """(title, SVG) of availability, delivery and latency."""
-    bands, times = _bands(report), trend.start_s.tolist()
-    labels = _labels(times, trend.step_s, ZoneInfo(report.agreement.timezone))
-    step = "hour" if trend.step_s == 3600 else "day"
-    percents = (
-        ("Availability", trend.availability, _target(report, Metric.UPTIME)),
-        ("Packet delivery", trend.delivery, _target(report, Metric.PACKET_DELIVERY)),
-    )
+    zone = ZoneInfo(report.agreement.timezone)
+    step = "hour" if trend.by_hour else "day"
+    common = {"edges": trend.edges_s.tolist(), "labels": _labels(trend, zone), "bands": _bands(report, trend)}
     drawn = []
-    for name, ratios, goal in percents:
-        title = f"{name} by the {step}, all endpoints (%)"
-        limit = None if goal is None else float(goal * _PERCENT)
-        chart = Chart(title, times, trend.step_s, _scaled(ratios, _PERCENT), " %", labels, limit, bands, 100.0)
-        drawn.append((title, draw(chart)))
-    goal = _target(report, Metric.LATENCY)
-    title = f"Mean round-trip time by the {step}, all endpoints (ms)"
-    limit = None if goal is None else float(goal / 1_000_000)
-    latency = Chart(title, times, trend.step_s, _scaled(trend.mean_s, _MILLI), " ms", labels, limit, bands)
-    return [*drawn, (title, draw(latency))]
+    for name, metric, values, factor in (
+        ("Availability", Metric.UPTIME, trend.availability, 100.0),
+        ("Packet delivery", Metric.PACKET_DELIVERY, trend.delivery, 100.0),
+        ("Mean round-trip time", Metric.LATENCY, trend.mean_s, 1000.0),
+    ):
+        percent = metric is not Metric.LATENCY
+        goal = _target(report, metric)
+        limit = None if goal is None else float(goal.target.value * 100 if percent else goal.target.value / 1_000_000)
+        title = f"{name} by the {step}, all endpoints"
+        chart = Chart(
+            id=metric.value.replace("_", "-"), title=title, values=_scaled(values, factor),
+            unit=" %" if percent else " ms", percent=percent, limit=limit, limit_text=_limit_text(goal), **common,
+        )  # fmt: skip
+        drawn.append((title, Markup(draw(chart))))  # noqa: S704 - our own SVG, whose texts are escaped there
+    return drawn
 
 
-def _scaled(values: Any, factor: int) -> list[float | None]:
+def _scaled(values: FloatArray, factor: float) -> list[float | None]:
     return [None if math.isnan(value) else value * factor for value in values.tolist()]
 
 
-def _target(report: Report, metric: Metric) -> Fraction | None:
-    """The strictest target of a metric, ratios as such and times in ns."""
-    found = [one.objective.target for one in report.results if one.objective.metric is metric]
-    if not found:
-        return None
-    values = [target.value for target in found]
-    return max(values) if found[0].at_least else min(values)
+def _target(report: Report, metric: Metric) -> Objective | None:
+    """The strictest objective of a metric; of latency, one on the mean rather than another."""
+    found = [one.objective for one in report.results if one.objective.metric is metric]
+    found = [one for one in found if metric is not Metric.LATENCY or one.statistic == "mean"] or found
+    pick = max if found and found[0].target.at_least else min
+    return pick(found, key=lambda one: one.target.value, default=None)
 
 
-def _bands(report: Report) -> list[Band]:
-    found = [
+def _limit_text(goal: Objective | None) -> str:
+    if goal is None:
+        return ""
+    statistic = f"{goal.statistic} " if goal.statistic else ""
+    return f"target {statistic}{goal.target.text}"
+
+
+def _bands(report: Report, trend: Trend) -> list[Band]:
+    return [*_unknown(trend), *_exclusions(report), *_outages(report)]
+
+
+def _unknown(trend: Trend) -> Iterator[Band]:
+    edges = trend.edges_s.tolist()
+    whole = trend.unknown_s + trend.down_s + trend.up_s
+    for n, (begin, end) in enumerate(itertools.pairwise(edges)):
+        if trend.unknown_s[n] > _UNKNOWN_SHARE * whole[n]:
+            yield Band(begin, end, UNKNOWN, f"not known for {duration(float(trend.unknown_s[n]))}, all endpoints added")
+
+
+def _exclusions(report: Report) -> Iterable[Band]:
+    return (
         Band(
-            one.exclusion.start_ns / 1e9,
-            one.exclusion.end_ns / 1e9,
-            "exclusion",
-            f"excluded: {one.exclusion.cause} {one.exclusion.reason}",
+            one.exclusion.start_ns / 1e9, one.exclusion.end_ns / 1e9, EXCLUSION,
+            " ".join(f"excluded: {one.exclusion.cause} {one.exclusion.reason} {one.exclusion.reference}".split()),
         )
-        for one in report.exclusions
-        if one.counted_ns
-    ]
+        for one in report.exclusions if one.counted_ns
+    )  # fmt: skip
+
+
+def _outages(report: Report) -> Iterator[Band]:
     for one in report.incidents:
-        end_ns = report.until_ns if one.end_ns is None else one.end_ns
-        found.append(
-            Band(one.start_ns / 1e9, end_ns / 1e9, "breach", f"{one.endpoint} down {duration(one.down_ns / 1e9)}")
-        )
-    return found
+        if one.excluded_by is None:
+            end_ns = report.until_ns if one.end_ns is None else one.end_ns
+            yield Band(one.start_ns / 1e9, end_ns / 1e9, OUTAGE, f"{one.endpoint} down {duration(one.down_ns / 1e9)}")
 
 
-def _labels(times: Sequence[int], step: int, zone: ZoneInfo) -> list[tuple[float, str]]:
-    form = "%H:%M" if step == 3600 else "%d %b"
-    every = max(1, -(-len(times) // _LABELS))
-    return [(float(at), f"{datetime.fromtimestamp(at, zone):{form}}") for at in times[::every]]
+def _labels(trend: Trend, zone: ZoneInfo) -> list[tuple[float, str]]:
+    starts = trend.edges_s[:-1].tolist()
+    days = (starts[-1] - starts[0]) // 86_400
+    form = "%d %b %H:%M" if trend.by_hour and days else "%H:%M" if trend.by_hour else "%d %b"
+    every = max(1, -(-len(starts) // _LABELS))
+    return [(float(at), f"{datetime.fromtimestamp(at, zone):{form}}") for at in starts[::every]]

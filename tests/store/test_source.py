@@ -31,7 +31,9 @@ def test_the_horizon_is_the_newest_interval_unless_the_agent_is_gone(tmp_path: P
     last = (START_S + 180) * SECOND
     with Archive(tmp_path / "ledger.db").open() as look:
         assert horizon(look, last + 70 * SECOND) == last, "the next interval has not closed yet"
-        assert horizon(look, last + DAY) == last + DAY, "nothing was recorded for a day: that is known"
+        told = horizon(look, last + DAY)
+        assert told == (START_S + 86_400) * SECOND, "nothing was recorded for a day: that is known, by the hour"
+        assert horizon(look, last + DAY + 600 * SECOND) == told, "two reports in a row say the same"
 
 
 def test_endpoints_are_read_in_order_and_those_gone_are_passed_over(tmp_path: Path) -> None:

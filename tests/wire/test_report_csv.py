@@ -23,7 +23,8 @@ DOCUMENT = {
 def test_every_column_has_its_value() -> None:
     (row,) = csv.DictReader(io.StringIO(render(DOCUMENT)))
     assert tuple(row) == HEAD
-    assert (row["scheduled_seconds"], row["final"], row["low"]) == ("60", "true", "")
+    assert (row["scheduled_seconds"], row["final"], row["low"], row["chain"]) == ("60", "true", "", "unchained")
+    assert row["met_ratio"] == ""
 
 
 def test_no_cell_is_a_formula() -> None:

@@ -1,10 +1,6 @@
 """A report as text."""
 
-from netsla.wire.report_text import aligned, duration
-
-
-def test_durations() -> None:
-    assert [duration(seconds) for seconds in (0, 61, 86_400 + 3661)] == ["0:00:00", "0:01:01", "1d 1:01:01"]
+from netsla.wire.report_text import aligned
 
 
 def test_a_table_without_rows_is_nothing() -> None:
