@@ -374,6 +374,12 @@ class Engine:
                 self.breaches[change.number] += 1
         self._changes += changes
 
+    def acknowledge(self, number: int, by: str, why: str, now_ns: int, mute_ns: int) -> bool:
+        """A person sees to an open breach; whether there is one."""
+        change = self.alerts.acknowledge(number, by, why, now_ns, self.verdicts, mute_ns=mute_ns)
+        self._changes += [change] if change else []
+        return change is not None
+
     def changes(self) -> list[Change]:
         """What alerts have to tell since the last call, in order."""
         told, self._changes = self._changes, []
