@@ -17,7 +17,7 @@ from netsla.model import Standing
 from netsla.sla.report import Report
 from netsla.sla.report_json import to_json
 from netsla.sla.trend import Steps, Trend
-from netsla.wire import report_csv, report_html, report_text
+from netsla.wire import report_csv, report_text
 
 _EXITS = {Standing.MET: Exit.OK, Standing.BREACHED: Exit.BREACHED}
 
@@ -41,6 +41,8 @@ def rendered(settled: Report, trend: Trend, form: str, unchained: str) -> bytes:
     if form == "csv":
         return report_csv.render(document).encode()
     if form == "html":
+        from netsla.wire import report_html  # noqa: PLC0415 - Jinja2 takes a while, and only HTML needs it
+
         return report_html.render(document, settled, trend, netsla.__version__, unchained).encode()
     return report_text.render(document, trend, unchained).encode() + b"\n"
 

@@ -26,6 +26,7 @@ SCHEMA = "netsla.chain/1"
 FILES = ("agreement.yaml", "exclusions.json", "intervals.csv")
 LATENCY = "latency.csv"  # may be absent
 HOUR = 3600
+Lane = tuple[str, str, tuple[int, ...]]  # endpoint, probe, thresholds_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class PackLink:
 
     hour: int
     seconds: int
-    lanes: tuple[tuple[str, str, tuple[int, ...]], ...]
+    lanes: tuple[Lane, ...]
     previous: bytes
     figures: bytes
     stored: bytes  # of the block in the ledger; empty if there is no ledger behind the pack
@@ -193,6 +194,7 @@ class _Hours:
     def __init__(self, records: Sequence[Recorded]) -> None:
         self._records = {(part.endpoint, part.probe): part for part in records}
         self._edges: dict[tuple[str, str], tuple[IntArray, IntArray]] = {}
+        self._tables: dict[Lane, IntArray] = {}
         for name, part in self._records.items():
             hour = part.start_s // HOUR
             first = np.flatnonzero(np.diff(hour, prepend=-1))
@@ -211,7 +213,7 @@ class _Hours:
         """Who has records in an hour, in order of name."""
         return (name for name in sorted(self._records) if self._slice(name, hour).stop)
 
-    def lanes(self, hour: int) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    def lanes(self, hour: int) -> tuple[Lane, ...]:
         """The lanes of an hour: who has records, and with which thresholds."""
         return tuple((*name, limits) for name in self.names(hour) for limits in self._thresholds(name, hour))
 
@@ -236,24 +238,29 @@ class _Hours:
         spans = (self._slice(name, hour) for name in self._records)
         return sum(part.stop - part.start for part in spans)
 
-    def digest(
-        self, agreement: str, hour: int, seconds: int, lanes: Sequence[tuple[str, str, tuple[int, ...]]]
-    ) -> bytes:
+    def digest(self, agreement: str, hour: int, seconds: int, lanes: Sequence[Lane]) -> bytes:
         """The figures' digest of an hour, as the ledger makes it."""
         tables = ((*lane, self._table(lane, hour)) for lane in lanes)
         return chain.figures_digest(agreement, hour, seconds, tables)
 
-    def _table(self, lane: tuple[str, str, tuple[int, ...]], hour: int) -> IntArray:
+    def _table(self, lane: Lane, hour: int) -> IntArray:
         """chain.COLUMNS and thresholds, (intervals, columns)."""
+        if lane not in self._tables:
+            self._tables[lane] = self._whole(lane)
+        table = self._tables[lane]
+        first, last = np.searchsorted(table[:, 0], (hour * HOUR, (hour + 1) * HOUR))
+        return table[first:last]
+
+    def _whole(self, lane: Lane) -> IntArray:
+        """The same over all hours: the records that were counted with just these thresholds."""
         endpoint, probe, thresholds = lane
         part = self._records.get((endpoint, probe))
         if part is None:
             return np.empty((0, len(chain.COLUMNS) + len(thresholds)), np.int64)
-        here = self._slice((endpoint, probe), hour)
-        mine = np.ones(here.stop - here.start, bool)
+        mine = np.ones(len(part), bool)
         for limit, column in part.within.items():
-            mine &= (column[here] != ABSENT) == (limit in thresholds)
-        columns = [part.start_s, *(getattr(part, name) for name in chain.COLUMNS[1:])]
+            mine &= (column != ABSENT) == (limit in thresholds)
         missing = np.full(len(part), ABSENT, np.int64)
+        columns = [part.start_s, *(getattr(part, name) for name in chain.COLUMNS[1:])]
         columns += [part.within.get(limit, missing) for limit in thresholds]
-        return np.stack([column[here][mine].astype(np.int64) for column in columns], axis=1)
+        return np.stack([column[mine].astype(np.int64) for column in columns], axis=1)
