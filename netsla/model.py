@@ -437,9 +437,10 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret that never prints itself."""
+    """A secret that never prints itself. `file` is where it was read, to be read anew when used; "" if nowhere."""
 
     value: str
+    file: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -483,6 +484,22 @@ class MqttSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """A URL that every event is posted to; signed when there is a secret."""
+
+    url: str
+    secret: Secret | None = None
+    timeout_ns: int = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class AlertmanagerSettings:
+    """An Alertmanager; `url` is the base that /api/v2/alerts follows, without a final slash."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """A target whose failure says that we ourselves are cut off."""
 
@@ -500,5 +517,7 @@ class Plan:
     agreements: tuple[Agreement, ...]
     references: tuple[Reference, ...] = ()
     mqtt: MqttSettings | None = None
+    webhooks: tuple[WebhookSettings, ...] = ()
+    alertmanagers: tuple[AlertmanagerSettings, ...] = ()
     digest: str = ""
     files: tuple[str, ...] = ()

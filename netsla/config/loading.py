@@ -14,12 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from netsla.config import agreement as agreements
-from netsla.config import lint, probe, secrets, terms
+from netsla.config import lint, probe, receiver, terms
 from netsla.config.agreement import Built
 from netsla.config.digest import digest
 from netsla.config.endpoint import Shelf
 from netsla.config.probe import Library
-from netsla.config.quantity import Wrong, meant
+from netsla.config.quantity import meant
 from netsla.config.source import Faults, Map, Node, Place, parse, read_text
 from netsla.config.tables import AgentTable, AgreementTable, ConfigTable, MqttTable, ReferenceTable, WebTable
 from netsla.config.validate import read
@@ -32,7 +32,6 @@ from netsla.model import (
     ProbeSpec,
     ProbeType,
     Reference,
-    Secret,
     WebSettings,
 )
 
@@ -99,6 +98,8 @@ def _plan(path: Path, faults: Faults) -> Plan | None:
         agreements=tuple(one.agreement for one in built),
         references=references,
         mqtt=_mqtt(table.mqtt, folder, faults) if table.mqtt else None,
+        webhooks=receiver.webhooks(table, folder, faults),
+        alertmanagers=receiver.alertmanagers(table, faults),
     )
     lint.check(built, references, faults)
     return replace(plan, digest=digest(plan), files=tuple(_absolute(Path(), file) for file in faults.files))
@@ -259,7 +260,7 @@ def _mqtt(table: MqttTable, folder: Path, faults: Faults) -> MqttSettings | None
         port=port,
         tls=tls,
         username=table.username,
-        password=_password(table, folder, faults),
+        password=receiver.secret(table, "password", folder, faults),
         prefix=table.prefix,
         version=5 if table.version == "5" else 4,
         **files,
@@ -284,17 +285,3 @@ def _broker(table: MqttTable, faults: Faults) -> tuple[str, int, bool]:
     elif url.path not in {"", "/"} or url.query or url.fragment:
         faults.add(place, "url: nothing may follow the port", remedy)
     return host or "", port or MQTT_PORTS.get(url.scheme, 0), url.scheme == "mqtts"
-
-
-def _password(table: MqttTable, folder: Path, faults: Faults) -> Secret | None:
-    if table.gives("password") and table.gives("password_file"):
-        faults.add(table.place("password"), "password and password_file exclude each other", "remove one of them")
-        return None
-    try:
-        if table.password_file is not None:
-            return secrets.from_file(Path(_absolute(folder, table.password_file)))
-        return secrets.fetch(table.password) if table.password is not None else None
-    except Wrong as wrong:
-        key = "password_file" if table.password_file is not None else "password"
-        faults.add(table.place(key), f"{key}: {wrong.problem}", wrong.remedy)
-        return None

@@ -228,6 +228,7 @@ Duration = Annotated[int, _text(lasting(0, quantity.LONGEST_NS), **_DURATION)]
 PositiveDuration = Annotated[int, _text(lasting(1_000, quantity.LONGEST_NS), **_DURATION)]
 ProbeInterval = Annotated[int, _text(lasting(SECOND // 100, 900 * SECOND), **_DURATION)]
 ProbeTimeout = Annotated[int, _text(lasting(SECOND // 1_000, 60 * SECOND), **_DURATION)]
+WebhookTimeout = Annotated[int, _text(lasting(SECOND // 10, 60 * SECOND), **_DURATION)]
 Percent = Annotated[Fraction, _text(quantity.percent, pattern=r"^(100(\.0+)?|\d{1,2}(\.\d+)?) ?%$", examples=["99.9%"])]
 Target = Annotated[Bound, _text(quantity.target, pattern=r"^(>=|<=)\s*\d", examples=[">= 99.9%", "<= 50ms"])]
 Window = Annotated[

@@ -65,4 +65,4 @@ def from_file(path: Path) -> Secret:
         raise Wrong(f"cannot read the secret in {path}: {why}", "check the path and who may read it") from error
     if not lines or not lines[0]:
         raise Wrong(f"the secret in {path} is empty", "put the secret in the file's first line")
-    return Secret(lines[0])
+    return Secret(lines[0], str(path))

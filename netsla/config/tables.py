@@ -35,6 +35,7 @@ from netsla.config.reading import (
     PositiveDuration,
     Short,
     Text,
+    WebhookTimeout,
     Weekdays,
     lookup,
     whole,
@@ -42,6 +43,7 @@ from netsla.config.reading import (
 from netsla.config.secrets import Where, read_where
 from netsla.config.source import Map, Scalar
 from netsla.config.table import Table
+from netsla.model import SECOND
 
 SecretPlace = Annotated[
     Where,
@@ -83,6 +85,21 @@ class MqttTable(Table):
     ca_file: Text | None = Field(None, description="Certificates to trust instead of the system's (PEM).")
     cert_file: Text | None = Field(None, description="Our client certificate (PEM).")
     key_file: Text | None = Field(None, description="Key of our client certificate (PEM).")
+
+
+class WebhookTable(Table):
+    """A URL that every event is posted to."""
+
+    url: Text = Field(description="https://… or http://…")
+    secret: SecretPlace | None = Field(None, description="${ENV} or credential:NAME; signs what is posted.")
+    secret_file: Text | None = Field(None, description="File whose first line is the secret.")
+    timeout: WebhookTimeout = Field(10 * SECOND, description="An answer is waited for so long; 10s unless given.")
+
+
+class AlertmanagerTable(Table):
+    """An Alertmanager of Prometheus, version 0.22 or later."""
+
+    url: Text = Field(description="http://alertmanager.example.net:9093; what stands before /api/v2/alerts.")
 
 
 class ReferenceTable(Table):
@@ -224,6 +241,8 @@ class ConfigTable(Table):
     agent: AgentTable = Field(AgentTable(), description="This agent.")
     web: WebTable = Field(WebTable(), description="HTTP: metrics, status API, page.")
     mqtt: MqttTable | None = Field(None, description="The broker that is told of breaches.")
+    webhook: list[WebhookTable] = Field([], description="URLs that every event is posted to.")
+    alertmanager: list[AlertmanagerTable] = Field([], description="Alertmanagers that hear of breaches.")
     references: list[ReferenceTable] = Field([], description="Our own health.")
     probes: dict[str, ProbeTable] | None = Field(None, description="Ways to probe by name; {ping: {type: icmp}}.")
     plans: dict[str, PlanTable] = Field({}, description="Service classes by name.")
