@@ -1,36 +1,45 @@
-"""Accounts of time: how many cells each endpoint was up, down or unknown, in every window.
+"""Accounts of time: how long each endpoint was up, down, unknown or excluded, in every window (SLA R5).
 
-Rules: an interval's class is first what the track says now (provisional), and may change while the newest
-n - 1 are open (SLA R4); every change is booked from one class to the other in every window that holds the
-cell, so that windows are always right. Classes of old cells are kept pressed, for the day they expire.
-Arrays are over endpoint places; a contract's interval of several cells books each of its cells.
+Rules: an interval's class is first what the uptime machine says now (provisional), and may change while its run is
+open (SLA R4); every change is booked from one class to the other in every window that holds the cell, so that
+windows are always right. Booked is scheduled time, in ns (duty.py). What every cell was is kept for as long as the
+longest window, so that exclusions agreed afterwards can be booked (replay.py). Arrays are over endpoint
+places; a contract's interval of several cells books each of its cells. Calendar windows begin with the period:
+what lies before the first record is unknown; rolling ones begin with the first probe sent.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections import deque
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from netsla.model import SECOND, IntArray, RowArray
+from netsla.model import SECOND, IntArray, Metric, RowArray
+from netsla.sla.classes import Assigned, Classes
+from netsla.sla.duty import Duty
 from netsla.sla.fleet import Fleet
+from netsla.sla.grade import Graded
+from netsla.sla.marks import CLASSES, DOWN, EXCLUDED, PENDING, UNDECIDED, UNKNOWN, UP, Mark, Marks, silent
 from netsla.sla.objective import Availability
 from netsla.sla.period import period_around
-from netsla.sla.track import DOWN, PENDING, UNKNOWN, UP, Track
+from netsla.sla.repairs import Repair, Repairs
+from netsla.sla.replay import Replay
+from netsla.sla.standing import EXCLUDED as EXCLUDED_STANDING
 from netsla.sla.window import Window
 
 Codes = npt.NDArray[np.int8]
-BoolArray = npt.NDArray[np.bool_]
-_CLASSES = 4
+NEVER = np.int64(2**62)  # `since` of a window that has not begun
+_LONGEST = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}  # days
+LEAD_SECONDS = 7 * 86_400  # what lies before a window and may decide how it begins (as reports read it)
+_GRID_SECONDS = 900  # every interval divides it
+_AT_ONCE = 20_000_000  # cells times places told again together: 40 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Cell `k` became down time (or stopped being so) for these endpoint places."""
+    """Cell `k` became down time that counts (or stopped being so) for these endpoint places."""
 
     k: int
     places: IntArray
@@ -41,47 +50,76 @@ class Accounts:
     """Books cells into classes, per window."""
 
     def __init__(self) -> None:
-        self._track = Track()
-        self._recent: deque[Codes] = deque()  # of cells first_recent …, changeable
-        self._first_recent = 0
-        self._old: deque[bytes] = deque()  # of the cells before, pressed
-        self._books: dict[str, IntArray] = {}  # (classes, places), in cells
+        self.version = 0  # grows whenever a figure may have changed
+        self.duty: Duty
+        self.repairs = Repairs()
+        self._classes = Classes()
+        self._marks = Marks()
+        self.next_k = 0  # the first cell not closed yet
+        self._books: dict[str, IntArray] = {}  # (classes, places), in ns
         self._since: dict[str, IntArray] = {}  # first cell that counts, by place
+        self._gone: dict[str, int] = {}  # cells before this one have left a rolling window
         self._period: dict[str, IntArray] = {}  # seconds, by place
+        self._calendar: set[str] = set()
         self._seconds = 60
-        self._places = 0
+        self._born_k = np.zeros(0, np.int64)  # what earlier cells say is of another endpoint
+        self._begun = np.zeros(0, bool)
+        self._cells = np.zeros(0, np.int64)  # of an interval
         self._rows_at: list[tuple[int, ...]] = []
-        self._longest = 0
+        self._keep = 0  # cells
 
-    def load(self, fleet: Fleet, k: int) -> None:
-        """Take a new layout; fresh places begin at cell `k`."""
-        more = fleet.places - self._places
-        self._places, self._seconds = fleet.places, fleet.seconds
-        if not self._recent:
-            self._first_recent = k
-        self._recent = deque(np.pad(codes, (0, more), constant_values=PENDING) for codes in self._recent)
+    def load(self, fleet: Fleet, duty: Duty, k: int) -> None:
+        """Take a new layout; the next cell to close is `k`, with which fresh places begin."""
+        self.duty, self._seconds = duty, fleet.seconds
+        more = fleet.places - len(self._born_k)
+        self.version += 1
+        if not self._books:
+            self._marks, self.next_k = Marks(self.grid(k)), k
+        self._marks.widen(more)
         self._books = {name: np.pad(book, ((0, 0), (0, more))) for name, book in self._books.items()}
-        self._since = {name: np.pad(since, (0, more), constant_values=k) for name, since in self._since.items()}
+        self._since = {name: np.pad(since, (0, more), constant_values=NEVER) for name, since in self._since.items()}
         self._period = {name: np.pad(period, (0, more)) for name, period in self._period.items()}
+        self._born_k = np.pad(self._born_k, (0, more))
+        self._begun = np.pad(self._begun, (0, more))
         for name in set(self._books) - set(fleet.windows):
-            del self._books[name], self._since[name], self._period[name]
+            del self._books[name], self._since[name], self._period[name], self._gone[name]
+        fresh = fleet.fresh_places
+        self._load_places(fleet)
+        self._born_k[fresh], self._begun[fresh] = k - k % self._cells[fresh], False
         for name, span in fleet.windows.items():
             if name not in self._books:
-                self._books[name] = np.zeros((_CLASSES, fleet.places), np.int64)
-                self._since[name] = np.full(fleet.places, k, np.int64)
-            self._books[name][:, fleet.fresh_places] = 0
-            self._since[name][fleet.fresh_places] = k
-            if not span.calendar:
+                self._books[name], self._gone[name] = np.zeros((CLASSES, fleet.places), np.int64), 0
+                self._since[name] = np.where(self._begun & (not span.calendar), self.grid(k), NEVER)
                 self._period[name] = np.full(fleet.places, span.seconds, np.int64)
-            elif name not in self._period:
-                self._period[name] = np.zeros(fleet.places, np.int64)
-        for codes in self._recent:
-            codes[fleet.fresh_places] = PENDING
-        self._track.load(fleet)
-        self._longest = max((span.seconds for span in fleet.windows.values()), default=0) // fleet.seconds + 1
+            self._books[name][:, fresh] = 0
+            self._since[name][fresh] = NEVER
+        self._calendar = {name for name, span in fleet.windows.items() if span.calendar}
+        days = [_LONGEST[span.calendar] * 86_400 if span.calendar else span.seconds for span in fleet.windows.values()]
+        self._keep = (max(days, default=0) + LEAD_SECONDS) // fleet.seconds
+
+    def _load_places(self, fleet: Fleet) -> None:
+        fresh = set(fleet.fresh_places.tolist())
         self._rows_at = [()] * fleet.places
+        self._cells = np.ones(fleet.places, np.int64)
+        self._rules = {one.place: one.endpoint.uptime for one in fleet.endpoints}
         for one in fleet.endpoints:
             self._rows_at[one.place] = tuple(probe.row for probe in one.probes)
+            self._cells[one.place] = one.endpoint.uptime.interval_ns // (fleet.seconds * SECOND) or 1
+        begin = [place for place in self._rules if place in fresh]
+        self._classes.load(fleet.places, begin, [self._rules[place] for place in begin])
+        repairing = [
+            one.endpoint.place for one in fleet.objectives if one.objective.metric is Metric.TIME_TO_REPAIR
+        ]
+        self.repairs.load(fleet.places, repairing, fleet.fresh_places)
+        for k in range(self._marks.open_k, self._marks.end_k):
+            mark = self._marks.open(k)
+            fresh_mark = Mark.blank(fleet.places)
+            mark.codes[fleet.fresh_places] = fresh_mark.codes[fleet.fresh_places]
+            mark.standing[fleet.fresh_places] = fresh_mark.standing[fleet.fresh_places]
+
+    def grid(self, k: int) -> int:
+        """The cell with which the intervals of all contracts begin that hold cell `k`."""
+        return k - k % (_GRID_SECONDS // self._seconds)
 
     def rows_of(self, places: IntArray) -> RowArray:
         """The rows of all probes at these places."""
@@ -93,103 +131,253 @@ class Accounts:
         places = np.array([place_of.get(int(row), 0) for row in rows], np.int64)
         return self._period[name][places] // self._seconds
 
-    def rewind(self, windows: dict[str, Window], fleet: Fleet, last_k: int) -> None:
-        """Begin the books where the windows begin: what was recorded up to `last_k` is about to be told again."""
-        first = last_k + 1
+    def rewind(self, windows: dict[str, Window], fleet: Fleet, first_k: int) -> None:
+        """Begin anew with cell `first_k`: what was recorded is about to be told again."""
         for name, window in windows.items():
-            self._books[name][:] = 0
+            self._books[name][:], self._gone[name] = 0, 0 if window.span.calendar else window.first_k
             for one in fleet.endpoints:
                 rows = [window.place[probe.row] for probe in one.probes]
                 if rows and rows[0] >= 0:
-                    self._since[name][one.place] = window.since_k[rows[0]]
-            first = min(first, int(self._since[name].min(initial=first)))
-        self._recent.clear()
-        self._old.clear()
-        self._first_recent = first
+                    self._since[name][one.place] = window.since_k[rows[0]] if name in self._calendar else NEVER
+        self._begun[:] = False
+        self._born_k[:] = self.grid(first_k)
+        self._marks, self.next_k = Marks(self.grid(first_k)), self.grid(first_k)
+        self._classes = Classes()
+        places = list(self._rules)
+        self._classes.load(fleet.places, places, [self._rules[place] for place in places])
+        self.repairs.forget()
+        self.version += 1
 
     # --- booking ------------------------------------------------------------------------------------
 
-    def close(self, k: int, standing: Codes, due: BoolArray) -> list[Change]:
-        """Cell `k` closed; `due` endpoints have a whole interval of `standing`. Returns what became of packets."""
-        if k < self._first_recent + len(self._recent):
-            self._retract(k)
-        self._fill(k)
-        changes = []
-        for step in self._track.push(k, standing, due):
-            if step.k >= self._first_recent:
-                changes += self._book(step.k, step.places, step.code)
-        while len(self._recent) > self._track.reach:
-            self._press()
+    def close(self, k: int, graded: Graded) -> list[Change]:
+        """Cell `k` closed; `due` endpoints have a whole interval. Returns what became of packets."""
+        self._marks.reach(k, len(self._born_k))
+        here = self.duty.at(k)
+        used = graded.due & self.duty.used
+        standing = np.where(here.excluded, EXCLUDED_STANDING, graded.endpoints).astype(np.int8)
+        self._begin_rolling(k, graded)
+        self._marks.open(k).standing[used] = graded.endpoints[used]
+        changes = self._book(k, used, self._classes.push((k + 1) // self._cells - 1, standing, used))
+        self.next_k = k + 1
+        self.version += 1
+        self._marks.press(min(self._floor(), self.grid(k + 1)))
+        self._marks.forget(self.grid(k - self._keep))
         return changes
 
-    def _fill(self, k: int) -> None:
-        """Open the books of cell `k` (and of cells nobody closed before it)."""
-        while self._first_recent + len(self._recent) <= k:
-            self._recent.append(np.full(self._places, PENDING, np.int8))
+    def _begin_rolling(self, k: int, graded: Graded) -> None:
+        """A rolling window begins with the interval in which something was sent first."""
+        new = np.flatnonzero(graded.begun & ~self._begun & self.duty.used)
+        if len(new):
+            self._begun[new] = True
+            for name in set(self._books) - self._calendar:
+                self._since[name][new] = k - k % self._cells[new]
 
-    def _retract(self, k: int) -> None:
-        """The clock went back to cell `k`: what was booked from there on is taken out again."""
-        while self._recent and self._first_recent + len(self._recent) > k:
-            number = self._first_recent + len(self._recent) - 1
-            codes = self._recent.pop()
-            for name, book in self._books.items():
-                places = np.flatnonzero((self._since[name] <= number) & (codes != PENDING))
-                np.subtract.at(book, (codes[places], places), 1)
-        if not self._recent:
-            self._first_recent = k
+    def _floor(self) -> int:
+        """The first cell that the machine may still turn."""
+        used = self.duty.used
+        final = self._classes.track.final_before_k[used] * self._cells[used]
+        return int(final.min(initial=NEVER))
 
-    def _book(self, k: int, places: IntArray, code: int) -> list[Change]:
-        codes = self._recent[k - self._first_recent]
-        places = places[codes[places] != UNKNOWN]  # what was unknown stays so, also inside an outage
-        old = codes[places]
+    def _book(self, k: int, due: npt.NDArray[np.bool_], step: Assigned) -> list[Change]:
+        changes: list[Change] = []
+        for cells in np.unique(self._cells[due]).tolist():
+            places = np.flatnonzero(due & (self._cells == cells))
+            for back in range(cells - 1, -1, -1):
+                changes += self._put(k - back, places, step.codes[places])
+        for number in np.unique(step.k).tolist():
+            some = step.k == number
+            changes += self._put_interval(number, step.place[some], step.code[some])
+        for place, first, end, code in step.decided:
+            changes += self._decide(place, first, end, code)
+        self.repairs.note(step.ended, self._cells * self._seconds * SECOND)
+        return changes
+
+    def _put_interval(self, number: int, places: IntArray, codes: Codes) -> list[Change]:
+        changes: list[Change] = []
+        for cells in np.unique(self._cells[places]).tolist():
+            mine = self._cells[places] == cells
+            for cell in range(number * cells, (number + 1) * cells):
+                changes += self._put(cell, places[mine], codes[mine])
+        return changes
+
+    def _decide(self, place: int, first: int, end: int, code: int) -> list[Change]:
+        changes: list[Change] = []
+        one, class_ = np.array([place]), np.array([code], np.int8)
+        for cell in range(first * int(self._cells[place]), end * int(self._cells[place])):
+            mark = self._marks.at(cell)
+            if mark is not None and mark.codes[place] == UNDECIDED:
+                changes += self._put(cell, one, class_)
+        return changes
+
+    def _put(self, k: int, places: IntArray, codes: Codes) -> list[Change]:
+        """Book cell `k` of these places under these classes, whatever it was booked under."""
+        mark, here = self._marks.at(k), self.duty.at(k)
+        if mark is None:
+            return []
+        old = mark.codes[places]
+        turn = old != codes
+        if not turn.all():
+            places, codes, old = places[turn], codes[turn], old[turn]
+        share = here.share_ns[places]
         for name, book in self._books.items():
+            if k < self._gone[name]:
+                continue
             mine = self._since[name][places] <= k
-            here, was = places[mine], old[mine]
+            whole = bool(mine.all())
+            at, was, now, time = (places, old, codes, share) if whole else (
+                places[mine], old[mine], codes[mine], share[mine])  # fmt: skip
             known = was != PENDING
-            book[was[known], here[known]] -= 1
-            book[code, here] += 1
-        codes[places] = code
-        if code == DOWN:
-            return [Change(k, places[old != DOWN], down=True)]
-        left = places[old == DOWN]
-        return [Change(k, left, down=False)] if len(left) else []
+            if known.any():
+                book[was[known], at[known]] -= time[known]
+            book[now, at] += time
+        mark.codes[places] = codes
+        self._marks.put(k, mark)
+        self.repairs.count(places, np.where(codes == DOWN, share, 0) - np.where(old == DOWN, share, 0))
+        return self._changes(k, places, old, codes)
 
-    def _press(self) -> None:
-        self._old.append(zlib.compress(self._recent.popleft().tobytes(), 1))
-        self._first_recent += 1
-        while len(self._old) > self._longest:
-            self._old.popleft()
+    def _changes(self, k: int, places: IntArray, old: Codes, new: Codes) -> list[Change]:
+        counts = ~self.duty.at(k).away[places]
+        became = places[(new == DOWN) & (old != DOWN) & counts]
+        left = places[(old == DOWN) & (new != DOWN) & counts]
+        found = [Change(k, became, down=True)] if len(became) else []
+        return [*found, Change(k, left, down=False)] if len(left) else found
 
-    def _codes_at(self, k: int) -> Codes | None:
-        if k >= self._first_recent:
-            number = k - self._first_recent
-            return self._recent[number] if number < len(self._recent) else None
-        number = len(self._old) - (self._first_recent - k)
-        return np.frombuffer(zlib.decompress(self._old[number]), np.int8) if number >= 0 else None
+    def _remove(self, name: str, mark: Mark, k: int) -> IntArray:
+        """Take a cell out of a window; returns the places for which it was down time."""
+        if k < self._gone[name]:
+            return np.empty(0, np.int64)
+        since = self._since[name][: len(mark.codes)]
+        places = np.flatnonzero((since <= k) & (mark.codes != PENDING))
+        codes = mark.codes[places]
+        self._books[name][codes, places] -= self.duty.at(k).share_ns[places]
+        down: IntArray = places[codes == DOWN]
+        return down
 
     def expire(self, name: str, k: int) -> RowArray:
-        """Cell `k` leaves a window; returns the rows for which it was down time."""
-        codes = self._codes_at(k)
-        if codes is None:
+        """Cell `k` leaves a window; returns the rows for which it was down time that counts."""
+        mark = self._marks.at(k)
+        if mark is None:
             return np.empty(0, np.int32)
-        places = np.flatnonzero((self._since[name][: len(codes)] <= k) & (codes != PENDING))
-        self._books[name][codes[places], places] -= 1
-        return self.rows_of(places[codes[places] == DOWN])
+        self.version += 1
+        down = self._remove(name, mark, k)
+        self._gone[name] = k + 1
+        return self.rows_of(down[~self.duty.at(k).away[down]])
+
+    # --- silence, second thoughts -------------------------------------------------------------------
+
+    def pass_over(self, end_k: int) -> None:
+        """Nothing is recorded of the cells up to `end_k` (on the grid of all): they are unknown, or excluded.
+
+        To be called where a longer silence changes nothing any more: see `quiet`.
+        """
+        for name in self._books:
+            places = np.flatnonzero(self.duty.used)
+            since = np.maximum(self._since[name][places], self._gone[name])
+            self._lay(name, places, np.maximum(since, self.next_k), end_k)
+        for start_k in range(self.next_k, end_k):
+            self._marks.lay(silent(self.duty.at(start_k).excluded))
+        used = np.flatnonzero(self.duty.used)
+        self._classes.skip(used, end_k // self._cells[used])
+        self.next_k = end_k
+        self.version += 1
+
+    def quiet(self) -> bool:
+        """Whether every machine has given up waiting for a known interval."""
+        return self._classes.track.quiet(np.flatnonzero(self.duty.used))
+
+    def _lay(self, name: str, places: IntArray, first: IntArray, end_k: int | IntArray) -> None:
+        """Book cells [first, end) of these places, of which there is no record."""
+        end = np.broadcast_to(np.asarray(end_k, np.int64), first.shape)
+        for a, b in {(int(x), int(y)) for x, y in zip(first, end, strict=True) if x < y}:
+            counts, out = self.duty.spent(a, b)
+            mine = places[(first == a) & (end == b)]
+            self._books[name][UNKNOWN, mine] += counts[mine]
+            self._books[name][EXCLUDED, mine] += out[mine]
+
+    def retract(self, k: int) -> list[Change]:
+        """The clock went back to cell `k`: what was booked from there on is taken out again."""
+        changes = []
+        while self.next_k > k:
+            self.next_k -= 1
+            if self._marks.end_k > self.next_k >= self._marks.first_k:
+                changes += self._take_back(self.next_k, self._marks.pop())
+        self.version += 1
+        return changes + self._replay(np.flatnonzero(self.duty.used), k, self.duty)
+
+    def _take_back(self, k: int, mark: Mark) -> list[Change]:
+        for name in self._books:
+            self._remove(name, mark, k)
+        down = np.flatnonzero((mark.codes == DOWN) & ~self.duty.at(k).away[: len(mark.codes)])
+        return [Change(k, down, down=False)] if len(down) else []
+
+    def amend(self, before: Duty, duty: Duty, places: IntArray, from_k: int) -> list[Change]:
+        """Other time counts from cell `from_k` on at these places; before the oldest cell held: in all windows."""
+        self.duty = duty
+        self.version += 1
+        changes: list[Change] = []
+        if from_k < self.next_k and len(places):
+            held = max(self.next_k - self._marks.first_k, 1) * len(places)
+            for some in np.array_split(places, min(-(-held // _AT_ONCE), len(places))):
+                changes += self._replay(some, from_k, before)
+        return changes
+
+    def _replay(self, places: IntArray, from_k: int, before: Duty) -> list[Change]:
+        whole = from_k < self._marks.first_k
+        born, rules = self._born_k[places], [self._rules[int(place)] for place in places]
+        replay = Replay(self._marks, places, born, self._cells[places], rules)
+        start_k = self._marks.first_k if whole else replay.quiet_before(from_k)
+        found = replay.run(start_k, self.next_k, self.duty, self.repairs.concern(places))
+        for name, book in self._books.items():
+            since = np.maximum(self._since[name][places], self._gone[name])
+            if whole:
+                book[:, places] = 0
+                self._lay(name, places, since, np.minimum(np.maximum(self._marks.first_k, born), self.next_k))
+            replay.rebook(book, since, found, self.duty, whole=whole)
+        self._classes.adopt(places, found.classes)
+        self.repairs.replace(places, start_k * self._seconds * SECOND, found.repairs)
+        changes = [
+            change
+            for k, old, new in replay.turned(found)
+            for change in self._changes_between(k, places, old, new, before)
+        ]
+        replay.write_back(found)
+        return changes
+
+    def _changes_between(self, k: int, places: IntArray, old: Codes, new: Codes, before: Duty) -> list[Change]:
+        was = (old == DOWN) & ~before.at(k).away[places]
+        now = (new == DOWN) & ~self.duty.at(k).away[places]
+        became, left = places[now & ~was], places[was & ~now]
+        found = [Change(k, became, down=True)] if len(became) else []
+        return [*found, Change(k, left, down=False)] if len(left) else found
 
     # --- looking ------------------------------------------------------------------------------------
 
+    def outages(self, place: int) -> list[Repair]:
+        """What is known of a place that has a time-to-repair objective, in order."""
+        return self.repairs.of(place, self._classes.track, int(self._cells[place]) * self._seconds * SECOND)
+
+    def begin_k(self, name: str) -> IntArray:
+        """The cell with which a window begins, by endpoint place."""
+        return self._since[name]
+
     def view(self, name: str) -> Availability:
-        """Seconds up, down and unknown in a window, by place."""
-        book = self._books[name] * self._seconds
-        return Availability(book[UP], book[DOWN], book[UNKNOWN], self._period[name])
+        """Nanoseconds up, down, unknown and excluded in a window, by place."""
+        book = self._books[name]
+        unknown = book[UNKNOWN] + book[UNDECIDED]
+        return Availability(book[UP], book[DOWN], unknown, book[EXCLUDED], self._period[name] * SECOND)
 
     # --- calendar -----------------------------------------------------------------------------------
 
-    def enter(self, window: Window, k: int, fleet: Fleet) -> None:
-        """Rows of a calendar window whose period is over (or not begun) enter the one that holds cell `k`."""
+    def enter(self, window: Window, k: int, fleet: Fleet) -> tuple[RowArray, RowArray]:
+        """Rows of a calendar window whose period is over (or not begun) enter the one that holds cell `k`.
+
+        All cells before `k` are closed. Returns the rows that enter, and those of them that were in another before.
+        """
         over = (window.rows >= 0) & ((window.until_k <= k) | (window.until_k == np.iinfo(np.int64).max))
         if not over.any():
-            return
+            return window.rows[over], window.rows[over]
+        again = window.rows[over & (window.until_k <= k)]
         entering = set(window.rows[over].tolist())
         by_zone: dict[str, list[tuple[int, list[int]]]] = {}
         for one in fleet.endpoints:
@@ -198,21 +386,28 @@ class Accounts:
                 by_zone.setdefault(one.agreement.timezone, []).append((one.place, rows))
         for zone, members in by_zone.items():
             start_ns, end_ns = period_around(window.span.calendar, ZoneInfo(zone), self._at(k))
-            self._enter(window, members, start_ns, end_ns)
+            self._enter(window, members, start_ns, end_ns, k)
+        self.version += 1
+        return np.array(sorted(entering), np.int32), again
 
-    def _enter(self, window: Window, members: list[tuple[int, list[int]]], start_ns: int, end_ns: int) -> None:
+    def _enter(
+        self, window: Window, members: list[tuple[int, list[int]]], start_ns: int, end_ns: int, k: int
+    ) -> None:
         cell_ns = self._seconds * SECOND
         places = np.array([place for place, _ in members])
         rows = np.array([row for _, some in members for row in some])
         begun = window.until_k[window.place[rows]] != np.iinfo(np.int64).max
         old = rows[begun]
-        window.restart(window.place[old], start_ns // cell_ns)
+        start_k = start_ns // cell_ns
+        window.restart(window.place[old], start_k)
         window.until_k[window.place[rows]] = end_ns // cell_ns
         name = window.span.name
-        ended = self._since[name][places] * cell_ns < start_ns
-        self._books[name][:, places[ended]] = 0
-        self._since[name][places[ended]] = start_ns // cell_ns
+        since = self._since[name][places]
+        ended = places[(since < start_k) | (since == NEVER)]
+        self._books[name][:, ended] = 0
+        self._since[name][ended] = start_k
         self._period[name][places] = (end_ns - start_ns) // SECOND
+        self._lay(name, ended, np.full(len(ended), start_k), k - k % self._cells[ended])
 
     def _at(self, k: int) -> int:
         return k * self._seconds * SECOND

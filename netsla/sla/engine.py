@@ -10,25 +10,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from netsla.model import SECOND, ByteArray, IntArray, Reason, RowArray, Samples, Span
 from netsla.sla.accounts import Accounts
+from netsla.sla.accounts import Change as Turned
 from netsla.sla.alerts import Alerts, Change
+from netsla.sla.blanks import Blanks
+from netsla.sla.duty import Duty
+from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet
-from netsla.sla.grade import BoolArray, Graded, Grader
+from netsla.sla.grade import Graded, Grader
 from netsla.sla.interval import NO_REASON, Cell, OpenCell, PackedCell, close
-from netsla.sla.objective import Bench, Verdicts, arrange, judge
+from netsla.sla.objective import OF_TIME, Bench, Verdicts, arrange, judge
 from netsla.sla.runs import Runs
+from netsla.sla.standing import BoolArray
 from netsla.sla.tally import Column, Pairs, Spectrum, count
+from netsla.sla.timely import judge_time
 from netsla.sla.totals import Totals
 from netsla.sla.window import Window
 
 _GRACE_NS = SECOND  # a cell closes at its end + the longest time limit + this (SLA R1)
 _KEEP_SECONDS = 3700  # closed cells kept at hand: the 1 h window gives them back
 _YEAR_SECONDS = 366 * 86_400  # no calendar window is longer
-_GAP = 1500  # cells; after a longer silence the windows begin anew rather than be slid one by one
+_GAP = 1500  # cells; a longer silence is passed over at once, without a record of each cell
+_TOO_LONG = 400 * 86_400  # seconds; after that it was rather the clock that was wrong: begin anew
 
 _NOTHING = Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32))
 
@@ -50,6 +58,10 @@ class Engine:
         self.benches: tuple[Bench, ...] = ()
         self.grader = Grader()
         self.isolated = False
+        self.blanks = Blanks()
+        self.duty: Duty
+        self._given: dict[str, tuple[Exclusion, ...]] = {}
+        self._judged = -1  # the version of the accounts that time was judged by
         self._read_cell = read_cell or (lambda _k: None)
         self._pairs = Pairs(0, 8)
         self._thresholds_us = np.empty((0, 0), np.int64)
@@ -80,13 +92,20 @@ class Engine:
             cell.grow(columns, fleet.rows)
             cell.forget(_mask(changed, fleet.rows))
         self.grader.load(fleet)
-        self.accounts.load(fleet, k)
+        before, self.duty = self.duty if begun else None, Duty(fleet, self._given)
+        self.accounts.load(fleet, self.duty, self._next_k)
+        self.blanks.load(fleet, self._next_k)
         self._cover_windows(fleet, columns, k)
         self._cover_verdicts(fleet)
         self.runs.cover(len(self._thresholds_us), fleet.rows, fleet.fresh_rows)
         self.alerts.load(fleet, now_ns)
         self.benches = arrange(fleet, self.windows)
-        self._enter_periods(k)
+        self._enter_periods()
+        if before is not None:
+            fresh = set(fleet.fresh_places.tolist())
+            stayed = (one.place for one in fleet.endpoints if one.place not in fresh)
+            other = [place for place in stayed if self.duty.differs(before, place)]
+            self._amend(before, np.array(other, np.int64), 0)
 
     def _widen(self, fleet: Fleet) -> int:
         """Columns never get fewer while the agent runs, so that older cells always fit."""
@@ -99,6 +118,7 @@ class Engine:
         self._open.clear()
         self._recent.clear()
         self.windows.clear()
+        self.blanks.forget()
         self.accounts = Accounts()
 
     def _cover_pairs(self, fleet: Fleet, changed: RowArray) -> None:
@@ -122,8 +142,11 @@ class Engine:
             if name not in self.windows:
                 self.windows[name] = Window(span, columns)
                 self.windows[name].first_k = self._next_k
-            self.windows[name].hold(self._most(span, fleet))
-            self.windows[name].cover(fleet.window_rows[name], fleet.fresh_rows, fleet.rows, columns, k)
+            window, rows = self.windows[name], fleet.window_rows[name]
+            window.hold(self._most(span, fleet))
+            coming = rows[np.pad(window.place, (0, fleet.rows - len(window.place)), constant_values=-1)[rows] < 0]
+            window.cover(rows, fleet.fresh_rows, fleet.rows, columns, k)
+            self._add_open(window, coming)
         self.windows = {name: self.windows[name] for name in fleet.windows}
 
     @staticmethod
@@ -160,10 +183,32 @@ class Engine:
             return  # its cell is closed: a note about an old probe, or a slot found missed long after
         if k not in self._open:
             self._open[k] = OpenCell.of(*counted.matrix.shape)
-            self._enter_periods(k)
         self._open[k].add(counted)
+        self._add(k, counted.matrix, counted.spectrum)
+
+    def _add(self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1) -> None:
+        away = self.away(k)
         for window in self.windows.values():
-            window.add(k, counted.matrix, counted.spectrum)
+            if k >= window.first_k or window.span.calendar:
+                window.add(k, matrix, spectrum, sign, away)
+
+    def away(self, k: int) -> RowArray | None:
+        """Rows whose packets do not count in cell `k`."""
+        here = self.duty.at(k)
+        if not here.any_away:
+            return None
+        place = self.blanks.place
+        rows: RowArray = np.flatnonzero((place >= 0) & here.away[place]).astype(np.int32)
+        return rows
+
+    def _add_open(self, window: Window, rows: RowArray) -> None:
+        """What has come in of these rows in open cells."""
+        for k, cell in self._open.items():
+            wanted = _mask(rows, cell.matrix.shape[1])
+            spectrum = Spectrum.merge(cell.spectra).where(wanted)
+            away = self.away(k)
+            away = None if away is None else away[wanted[away]]
+            window.add(k, np.where(wanted, cell.matrix, 0), spectrum, away=away)
 
     # --- time ---------------------------------------------------------------------------------------
 
@@ -172,14 +217,15 @@ class Engine:
         fleet = self.fleet
         if fleet is None:
             return []
-        cell_ns = fleet.seconds * SECOND
-        self._enter_periods(now_ns // cell_ns)
-        due = (now_ns - fleet.timeout_ns - _GRACE_NS) // cell_ns  # cells before this one are over
-        if due - self._next_k > _GAP:
+        self._enter_periods()
+        due = (now_ns - fleet.timeout_ns - _GRACE_NS) // (fleet.seconds * SECOND)  # cells before this one are over
+        if due - self._next_k > _TOO_LONG // fleet.seconds:
             self._begin_anew(fleet, due)
         closed = []
         while self._next_k < due:
-            closed.append(self._close(self._next_k, fleet))
+            self._enter_periods()
+            if not self._pass_over(due, fleet):
+                closed.append(self._close(self._next_k, fleet))
         self._judge(now_ns)
         return closed
 
@@ -195,21 +241,65 @@ class Engine:
 
     def _reopen(self, k: int) -> None:
         """The wall clock went back: cells from `k` on are taken out of the windows and closed again."""
+        for turned in self.accounts.retract(k):
+            self._mark(turned)
+        for number in range(self._next_k - 1, k - 1, -1):
+            cell = self.cell_at(number)
+            if cell is not None:
+                self._add(number, *cell, sign=-1)
+            self._suspect.add(number)
         while self._recent and self._recent[-1].k >= k:
-            packed = self._recent.pop()
-            for window in self.windows.values():
-                if window.first_k <= packed.k:
-                    window.add(packed.k, *packed.open(), sign=-1)
-            self._suspect.add(packed.k)
+            self._recent.pop()
         self._next_k = k
 
     def _begin_anew(self, fleet: Fleet, k: int) -> None:
         columns = Column.LE + len(self._thresholds_us)
         self._begin(k)
-        self.accounts.load(fleet, k)
+        self.blanks.first_k[:] = k
+        self.accounts.load(replace(fleet, fresh_places=np.arange(fleet.places, dtype=np.int32)), self.duty, k)
         self._cover_windows(fleet, columns, k)
         self.benches = arrange(fleet, self.windows)
-        self._enter_periods(k)
+        self._enter_periods()
+
+    def _pass_over(self, due: int, fleet: Fleet) -> bool:
+        """A long silence need not be told cell by cell; whether one was passed over."""
+        first, grid = self._next_k, self.accounts.grid
+        end = grid(min([due, *(k for k in self._open if k > first)]))
+        edges = [int(w.until_k[w.member].min(initial=end)) for w in self.windows.values() if w.span.calendar]
+        end = min([end, *edges])
+        if first in self._open or end - first <= _GAP or grid(first) != first or not self.accounts.quiet():
+            return False
+        self.book_silence(end)
+        missing = np.where(self._born_k < first, self._slots, 0) * (end - first)
+        self.totals.matrix[Column.UNMEASURED] += missing
+        self.totals.unmeasured_by[Reason.AGENT_DOWN] += missing
+        self._recent.clear()
+        self._next_k = end
+        for k in range(max(end - self._longest(fleet), first), end):
+            self._slide(k, fleet)
+        return True
+
+    @staticmethod
+    def _longest(fleet: Fleet) -> int:
+        return max((span.seconds for span in fleet.windows.values()), default=0) // fleet.seconds + 1
+
+    def book_silence(self, end_k: int) -> None:
+        """There is no record of the cells up to `end_k`; what was due in them is missing."""
+        first = self.accounts.next_k
+        while self.accounts.next_k < end_k:
+            k, until = self.accounts.next_k, self.accounts.grid(end_k)
+            if self.accounts.quiet() and self.accounts.grid(k) == k < until:
+                self.accounts.pass_over(until)
+            else:
+                self.book(k, self.grader.blank(k))
+        self.blanks.add(first, end_k, np.arange(len(self.blanks.first_k), dtype=np.int32))
+        self.count_missing()
+
+    def count_missing(self, rows: RowArray | None = None) -> None:
+        """Work out anew what is missing of these rows (of all, unless said)."""
+        for window in self.windows.values():
+            mine = window.rows[window.member]
+            self.blanks.count(window, self.accounts, self.duty, mine if rows is None else np.intersect1d(mine, rows))
 
     def _close(self, k: int, fleet: Fleet) -> Cell:
         opened = self._open.pop(k, None) or OpenCell.of(Column.LE + len(self._thresholds_us), fleet.rows)
@@ -220,9 +310,8 @@ class Engine:
         cell = close(k, fleet.seconds, opened, standing.probes, reason)
         usable = cell.usable()
         if (reason != NO_REASON).any():
-            for window in self.windows.values():
-                window.add(k, cell.matrix, cell.spectrum, sign=-1)
-                window.add(k, *usable)
+            self._add(k, cell.matrix, cell.spectrum, sign=-1)
+            self._add(k, *usable)
         self._recent.append(PackedCell.of(cell))
         while self._recent[0].k < k - _KEEP_SECONDS // fleet.seconds:
             self._recent.popleft()
@@ -249,19 +338,20 @@ class Engine:
         opened.matrix += matrix
         self.totals.matrix += matrix[: Column.LE]
         self.totals.unmeasured_by[Reason.AGENT_DOWN if k <= self._away_until_k else Reason.OVERRUN] += missing
-        for window in self.windows.values():
-            window.add(k, matrix, _NOTHING)
+        self._add(k, matrix, _NOTHING)
         return silent
 
     def book(self, k: int, graded: Graded) -> None:
         """Account for a graded cell in the time of every window."""
         assert self.fleet is not None
-        for change in self.accounts.close(k, graded.endpoints, graded.due):
-            self._mark(change.k, change.places, change.down, self.fleet)
+        for turned in self.accounts.close(k, graded):
+            self._mark(turned)
 
     def go_on_from(self, last_k: int, known: BoolArray) -> None:
         """The record ends with cell `last_k`; `known` rows were in it, so that silence since then is ours."""
-        self._next_k = min(last_k + 1, self._next_k)
+        begin_k, self._next_k = self._next_k, last_k + 1
+        if begin_k <= last_k:
+            self._reopen(begin_k)  # the clock went back between the two agents
         self._away_until_k = max(self._born_k.max(initial=0), last_k)
         self._born_k[known] = last_k
 
@@ -282,9 +372,7 @@ class Engine:
         self._open[cell.k] = opened
         heard = opened.matrix.any(axis=0)
         self._born_k[heard] = np.minimum(self._born_k[heard], cell.k)
-        self._enter_periods(cell.k)
-        for window in self.windows.values():
-            window.add(cell.k, opened.matrix, cell.spectrum)
+        self._add(cell.k, opened.matrix, cell.spectrum)
         return True
 
     def _reasons(self, k: int, opened: OpenCell, fleet: Fleet) -> ByteArray:
@@ -296,14 +384,58 @@ class Engine:
             reason[:] = Reason.CLOCK_STEP
         return reason
 
-    def _mark(self, k: int, places: IntArray, down: bool, fleet: Fleet) -> None:
-        rows = self.accounts.rows_of(places)
-        cell = self._cell_at(k)
-        if cell is None or not len(rows):
-            return
+    def _mark(self, turned: Turned) -> None:
+        rows = self.accounts.rows_of(turned.places)
+        cell = self.cell_at(turned.k)
+        if cell is not None and len(rows):
+            self.leave_out("down", turned.k, cell[0], rows, 1 if turned.down else -1)
+
+    def leave_out(self, table: str, k: int, matrix: IntArray, rows: RowArray, sign: int) -> None:
+        """Say (or, with `sign` -1, unsay) that these rows' counts of a cell belong to `away` or to `down`."""
         for window in self.windows.values():
-            if k >= window.first_k:
-                window.mark_down(k, cell[0], rows, sign=1 if down else -1)
+            if k >= window.first_k or window.span.calendar:
+                window.mark(getattr(window, table), k, matrix, rows, sign)
+
+    # --- exclusions ---------------------------------------------------------------------------------
+
+    def exclude(self, agreement: str, exclusions: tuple[Exclusion, ...], now_ns: int) -> None:
+        """These are all exclusions that are agreed at run time for an agreement; effective also for what has passed."""
+        old = self._given.get(agreement, ())
+        differing = set(old) ^ set(exclusions)
+        self._given[agreement] = exclusions
+        if self.fleet is None or not differing:
+            return
+        before, self.duty = self.duty, self.duty.amended(agreement, exclusions)
+        places = [one.place for one in self.fleet.endpoints if one.agreement.id == agreement]
+        begin_ns = min(one.start_ns for one in differing)
+        self._amend(before, np.array(places, np.int64), begin_ns // (self.fleet.seconds * SECOND))
+        self._judge(now_ns)
+
+    def _amend(self, before: Duty, places: IntArray, from_k: int) -> None:
+        """Other time counts at these places from cell `from_k` on than `before`: correct every window."""
+        from_k = self.accounts.grid(from_k)
+        turned = self.accounts.amend(before, self.duty, places, from_k)
+        if not len(places):
+            return
+        for change in turned:
+            self._mark(change)
+        held = [int(w.since_k[w.member].min(initial=self._next_k)) if w.span.calendar else w.first_k
+                for w in self.windows.values()]  # fmt: skip
+        for k in range(max(from_k, min(held, default=from_k)), max([self._next_k, *(k + 1 for k in self._open)])):
+            self._mark_away(k, places, before)
+        self.count_missing(self.accounts.rows_of(places))
+
+    def _mark_away(self, k: int, places: IntArray, before: Duty) -> None:
+        was, now = before.at(k), self.duty.at(k)
+        turned = was.away[places] != now.away[places]
+        if not turned.any():
+            return
+        cell = self._open[k].matrix if k in self._open else (self.cell_at(k) or (None,))[0]
+        if cell is None:
+            return
+        for away in (True, False):
+            rows = self.accounts.rows_of(places[turned & (now.away[places] == away)])
+            self.leave_out("away", k, cell, rows, 1 if away else -1)
 
     def _slide(self, k: int, fleet: Fleet) -> None:
         for window in self.windows.values():
@@ -313,40 +445,48 @@ class Engine:
             while window.first_k <= k - keep:
                 self._expire(window, window.first_k)
                 window.first_k += 1
+            if self.blanks.any_since(window.first_k - 1):
+                self.blanks.count(window, self.accounts, self.duty, window.rows[window.member])
 
     def _expire(self, window: Window, k: int) -> None:
         down = self.accounts.expire(window.span.name, k)
-        cell = self._cell_at(k)
+        cell = self.cell_at(k)
         if cell is None:
             self._rebuild(window, k + 1)
             return
-        window.add(k, *cell, sign=-1)
+        window.add(k, *cell, -1, self.away(k))
         if len(down):
-            window.mark_down(k, cell[0], down, sign=-1)
+            window.mark(window.down, k, cell[0], down, sign=-1)
 
     def _rebuild(self, window: Window, k: int) -> None:
         """A cell cannot be read back: begin anew from what can, rather than guess."""
         window.restart(window.member, k)
         for packed in self._recent:
             if packed.k >= k:
-                window.add(packed.k, *packed.open())
+                window.add(packed.k, *packed.open(), away=self.away(packed.k))
         for number, cell in self._open.items():
-            window.add(number, cell.matrix, Spectrum.merge(cell.spectra))
+            window.add(number, cell.matrix, Spectrum.merge(cell.spectra), away=self.away(number))
 
-    def _cell_at(self, k: int) -> tuple[IntArray, Spectrum] | None:
+    def cell_at(self, k: int) -> tuple[IntArray, Spectrum] | None:
+        """What a closed cell held that windows may count; None if it cannot be known any more."""
         if self._recent and self._recent[0].k <= k <= self._recent[-1].k:
             packed = self._recent[k - self._recent[0].k]
             return packed.open() if packed.k == k else None
+        if self.blanks.at(k):
+            return np.zeros((Column.LE, len(self._slots)), np.int64), _NOTHING
         return self._read_cell(k)
 
-    def _enter_periods(self, k: int) -> None:
-        """Calendar windows whose period is over begin the next one with cell `k`."""
+    def _enter_periods(self) -> None:
+        """Calendar windows whose period is over begin the next one, once its last cell is closed (and was judged)."""
         fleet = self.fleet
         if fleet is None:
             return
         for window in self.windows.values():
             if window.span.calendar:
-                self.accounts.enter(window, k, fleet)
+                entering, again = self.accounts.enter(window, self._next_k, fleet)
+                if len(entering):
+                    self._add_open(window, again)
+                    self.blanks.count(window, self.accounts, self.duty, entering)
 
     # --- judging ------------------------------------------------------------------------------------
 
@@ -367,7 +507,11 @@ class Engine:
         isolated = self._look_isolated(now_ns)  # then what we see says nothing about customers: standings stay
         if not isolated:
             for bench in self.benches:
-                judge(bench, self.windows[bench.window], self.accounts.view(bench.window), self.verdicts)
+                if bench.metric not in OF_TIME:
+                    judge(bench, self.windows[bench.window], self.verdicts)
+                elif self._judged != self.accounts.version:
+                    judge_time(bench, self.accounts, self.verdicts)
+            self._judged = self.accounts.version
         changes = self.alerts.step(now_ns, self.verdicts, self.runs, isolated=isolated)
         for change in changes:
             if change.kind == "opened" and change.number >= 0:

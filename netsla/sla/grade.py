@@ -14,22 +14,24 @@ import numpy.typing as npt
 
 from netsla.model import SECOND, IntArray, Outcome, RowArray, UptimeRule
 from netsla.sla.fleet import Fleet
+from netsla.sla.interval import NO_REASON, Cell
+from netsla.sla.standing import BAD, GOOD, UNKNOWN, BoolArray, Standings, combine_probes
 from netsla.sla.tally import Column
 
-Standings = npt.NDArray[np.int8]
-BoolArray = npt.NDArray[np.bool_]
-
-GOOD, BAD, UNKNOWN = np.int8(1), np.int8(0), np.int8(-1)
 _FRESH_NS = 10 * SECOND  # a reference not heard of for longer says nothing about now
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """Standings after a cell: `probes` by row (the last closed interval), `endpoints` by place where `due`."""
+    """Standings after a cell: `probes` by row (the last closed interval), `endpoints` by place where `due`.
+
+    `begun`: places of which anything was ever sent.
+    """
 
     probes: Standings
     endpoints: Standings
     due: BoolArray
+    begun: BoolArray
 
 
 class Grader:
@@ -37,8 +39,10 @@ class Grader:
 
     def __init__(self) -> None:
         self.probes: Standings = np.empty(0, np.int8)
+        self._gathered = np.zeros((2, 0), np.int64)  # sent and received in the intervals that are not over
+        self._doubt: BoolArray = np.empty(0, bool)
         self._references: RowArray = np.empty(0, np.int32)
-        self._begun: BoolArray = np.empty(0, bool)  # places of which anything was ever sent: R13 begins there
+        self._begun: BoolArray = np.empty(0, bool)  # places of which anything was ever sent
 
     def load(self, fleet: Fleet) -> None:
         """Take a new layout; fresh rows begin UNKNOWN."""
@@ -53,8 +57,10 @@ class Grader:
         self._all_lost = np.array([rule.all_lost for rule in rules], bool)
         self._least = np.array([max(rule.min_samples, 1) for rule in rules], np.int64)
         self._cells = np.array([rule.interval_ns // (fleet.seconds * SECOND) or 1 for rule in rules], np.int64)
-        self._gathered = np.zeros((2, fleet.rows), np.int64)
-        self._doubt = np.zeros(fleet.rows, bool)
+        more = fleet.rows - len(self._doubt)
+        self._gathered = np.pad(self._gathered, ((0, 0), (0, more)))
+        self._doubt = np.pad(self._doubt, (0, more))
+        self._gathered[:, fleet.fresh_rows], self._doubt[fleet.fresh_rows] = 0, False
         self._deciding, self._needs_all = _deciding_table(fleet)
         self._begun = np.pad(self._begun, (0, fleet.places - len(self._begun)))
         self._begun[fleet.fresh_places] = False
@@ -74,7 +80,7 @@ class Grader:
         endpoints = combine(self.probes, self._deciding, self._needs_all)
         begun = self._begun | (matrix[Column.SENT][self._deciding] * (self._deciding >= 0)).any(axis=1)
         self._begun = begun
-        return Graded(self.probes, endpoints, ((k + 1) % self._endpoint_cells == 0) & begun)
+        return Graded(self.probes, endpoints, (k + 1) % self._endpoint_cells == 0, begun)
 
     def recall(self, k: int, probes: Standings, known: BoolArray) -> Graded:
         """Cell `k` stood like this, as recorded; `known` rows have been recorded by then."""
@@ -82,7 +88,21 @@ class Grader:
         decided = np.logical_and(known[self._deciding], self._deciding >= 0)
         self._begun = decided.astype(bool).max(axis=1, initial=False)
         endpoints = combine(self.probes, self._deciding, self._needs_all)
-        return Graded(self.probes, endpoints, ((k + 1) % self._endpoint_cells == 0) & self._begun)
+        return Graded(self.probes, endpoints, (k + 1) % self._endpoint_cells == 0, self._begun)
+
+    def blank(self, k: int) -> Graded:
+        """Nobody was recorded in cell `k`."""
+        self.probes = np.full(len(self.probes), UNKNOWN)
+        endpoints = np.full(len(self._begun), UNKNOWN)
+        return Graded(self.probes, endpoints, (k + 1) % self._endpoint_cells == 0, self._begun)
+
+    def gather(self, cell: Cell) -> None:
+        """A recorded cell, possibly of intervals that are not over yet; to be told in order."""
+        self._gathered += cell.matrix[[Column.SENT, Column.RECEIVED], : self._gathered.shape[1]]
+        self._doubt |= cell.reason != NO_REASON
+        due = (cell.k + 1) % self._cells == 0
+        self._gathered[:, due] = 0
+        self._doubt[due] = False
 
     def _grade(self, sent: IntArray, received: IntArray, doubt: BoolArray) -> Standings:
         lost = sent - received
@@ -123,15 +143,8 @@ def _deciding_table(fleet: Fleet) -> tuple[RowArray, BoolArray]:
 
 
 def combine(probes: Standings, deciding: RowArray, needs_all: BoolArray) -> Standings:
-    """Endpoint standings from their deciding probes (places, probes; -1 padded).
-
-    Feed `any`: one GOOD probe proves the endpoint up; BAD if every known one is BAD. Feed `all`: one BAD
-    probe is enough to be down; GOOD if every known one is GOOD. UNKNOWN when none is known.
-    """
+    """Endpoint standings from their deciding probes (places, probes; -1 padded), each by its own feed."""
     if not len(deciding):
         return np.empty(0, np.int8)
-    standing = np.where(deciding >= 0, probes[deciding], UNKNOWN)
-    good, bad = (standing == GOOD).any(axis=1), (standing == BAD).any(axis=1)
-    any_ = np.where(good, GOOD, np.where(bad, BAD, UNKNOWN))
-    all_ = np.where(bad, BAD, np.where(good, GOOD, UNKNOWN))
-    return np.where(needs_all, all_, any_).astype(np.int8)
+    standing = np.where(deciding >= 0, probes[deciding], UNKNOWN).T
+    return np.where(needs_all, combine_probes(standing, "all"), combine_probes(standing, "any")).astype(np.int8)

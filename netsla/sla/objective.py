@@ -16,6 +16,7 @@ import numpy.typing as npt
 from netsla.model import ByteArray, IntArray, Metric, RowArray
 from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
 from netsla.sla.histogram import GREATEST, LEAST, quantiles
+from netsla.sla.statistic import wilson
 from netsla.sla.tally import Column
 from netsla.sla.window import Window
 
@@ -23,17 +24,18 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 MET, BREACHED, INSUFFICIENT, NO_DATA = range(4)  # as netsla.sla.snapshot.STANDINGS
-_Z2 = 1.959963984540054**2  # 95 %, two-sided
+OF_TIME = (Metric.UPTIME, Metric.TIME_TO_REPAIR)  # judged by timely.py, from accounts of time
 
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Accounted time of one window, in seconds, by endpoint place (SLA R5)."""
+    """Accounted time of one window, in ns, by endpoint place (SLA R5)."""
 
     up: IntArray
     down: IntArray
     unknown: IntArray
-    period: IntArray  # seconds of the whole window or calendar period
+    excluded: IntArray
+    period: IntArray  # of the whole window or calendar period
 
 
 @dataclass(slots=True)
@@ -71,19 +73,8 @@ class Bench:
     available: BoolArray  # scope
     infinite: BoolArray  # lost probes count as infinitely late
     coverage: tuple[IntArray, IntArray]  # the least that a verdict needs
-    unknown: tuple[str, ...]  # uptime: exclude | up | down
     percents: tuple[Fraction, ...]
-
-
-def wilson(hits: IntArray, total: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Bounds of the Wilson 95 % score interval of hits/total; NaN where total is 0 (Wilson 1927)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = hits / total
-        middle = share + _Z2 / (2 * total)
-        margin = np.sqrt(_Z2 * (share * (1 - share) / total + _Z2 / (4 * total.astype(float) ** 2)))
-        scale = 1 + _Z2 / total
-        low, high = (middle - margin) / scale, (middle + margin) / scale
-    return np.where(hits == 0, 0.0 * share, low), np.where(hits == total, 1.0 + 0 * share, high)
+    members: tuple[FleetObjective, ...]
 
 
 def ratio(part: IntArray, whole: IntArray) -> FloatArray:
@@ -99,8 +90,7 @@ def arrange(fleet: Fleet, windows: dict[str, Window]) -> tuple[Bench, ...]:
     for one in fleet.objectives:
         how = "mean" if one.objective.statistic == "mean" else "percentile"
         kind = how if one.objective.metric is Metric.LATENCY else ""
-        if one.objective.metric is not Metric.TIME_TO_REPAIR:
-            groups.setdefault((one.objective.window.name, one.objective.metric, kind), []).append(one)
+        groups.setdefault((one.objective.window.name, one.objective.metric, kind), []).append(one)
     return tuple(_bench(fleet, windows, key, members) for key, members in groups.items())
 
 
@@ -119,7 +109,7 @@ def _bench(
     threshold = np.zeros((len(members), width), np.int64)
     by_row = {probe.row: probe.thresholds_us for probe in fleet.probes}
     for number, one in enumerate(members):
-        if metric is Metric.UPTIME:
+        if metric in OF_TIME:
             place[number, 0] = one.endpoint.place
             continue
         place[number, : len(one.rows)] = windows[name].place[list(one.rows)]
@@ -139,8 +129,8 @@ def _bench(
         np.array([one.objective.scope == "available" for one in members]),
         np.array([how.percentile_lost == "infinite" for how in measurement]),
         _columns([how.min_coverage for how in measurement]),
-        tuple(how.unknown for how in measurement),
         tuple(_percent(one) for one in members),
+        tuple(members),
     )
 
 
@@ -148,11 +138,8 @@ def _columns(values: list[Fraction]) -> tuple[IntArray, IntArray]:
     return np.array([v.numerator for v in values], np.int64), np.array([v.denominator for v in values], np.int64)
 
 
-def judge(bench: Bench, window: Window, time: Availability, out: Verdicts) -> None:
-    """Fill in the verdicts of one bench (but for percentile values: see :func:`read_percentiles`)."""
-    if bench.metric is Metric.UPTIME:
-        _judge_uptime(bench, time, out)
-        return
+def judge(bench: Bench, window: Window, out: Verdicts) -> None:
+    """Fill in the verdicts of one bench on packets (but for percentile values: see :func:`read_percentiles`)."""
     pool = _Pool(bench, window)
     if bench.metric is Metric.PACKET_DELIVERY:
         _judge_share(bench, pool, pool.get(Column.RECEIVED), pool.sent, bench.target, out)
@@ -173,8 +160,10 @@ class _Pool:
     def __init__(self, bench: Bench, window: Window) -> None:
         self._bench, self._window = bench, window
         self._any_available = bool(bench.available.any())
+        self._any_away = bool(window.away.any())
         self.sent = self.get(Column.SENT)
         self.unmeasured = self.get(Column.UNMEASURED)
+        self.unmeasured += np.where(bench.place >= 0, window.missing[bench.place], 0).sum(axis=1)
 
     def get(self, column: int) -> IntArray:
         return self._sum(np.full(1, column))
@@ -185,6 +174,8 @@ class _Pool:
     def _sum(self, column: IntArray) -> IntArray:
         place = self._bench.place
         values = self._window.matrix[column, place]
+        if self._any_away:
+            values = values - self._window.away[column, place]
         if self._any_available:
             values = values - np.where(self._bench.available[:, None], self._window.down[column, place], 0)
         total: IntArray = np.where(place >= 0, values, 0).sum(axis=1)
@@ -214,11 +205,12 @@ def _judge_share(
     low, high = wilson(hits, total)
     out.low[bench.number], out.high[bench.number] = low, high
     out.conclusive[bench.number] = (low >= num / den) | (high < num / den)
-    out.budget[bench.number] = _budget(total - hits, total, num, den)
+    out.budget[bench.number] = budget(total - hits, total, num, den)
 
 
-def _budget(bad: IntArray, total: IntArray, num: IntArray, den: IntArray) -> FloatArray:
-    allowed = total * (den - num) / den
+def budget(bad: IntArray, total: IntArray, num: IntArray, den: IntArray) -> FloatArray:
+    """Share of an error budget that is left: 1 untouched, below 0 overdrawn, NaN if there is none."""
+    allowed = total * ((den - num) / den)
     spent: FloatArray = np.full(len(bad), np.nan)
     np.divide(bad, allowed, out=spent, where=allowed > 0)
     return 1 - spent
@@ -230,28 +222,8 @@ def _judge_mean(bench: Bench, pool: _Pool, sum_us: IntArray, count: IntArray, ou
     met = sum_us * 1000 * den <= num * count
     _settle(bench, met, np.zeros(len(met), bool), pool.sent, pool.sent + pool.unmeasured, out)
     out.standing[bench.number[count == 0]] = NO_DATA
-    out.value[bench.number] = ratio(sum_us, count) / 1e6
+    out.value[bench.number] = ratio(sum_us, count * 1_000_000)
     out.conclusive[bench.number] = (pool.unmeasured == 0) & (count > 0)
-
-
-def _judge_uptime(bench: Bench, time: Availability, out: Verdicts) -> None:
-    at = bench.place[:, 0]
-    up, down, unknown = time.up[at], time.down[at], time.unknown[at]
-    everything = up + down + unknown
-    num, den = bench.target
-    as_up = np.array([how == "up" for how in bench.unknown])
-    as_down = np.array([how == "down" for how in bench.unknown])
-    good = up + np.where(as_up, unknown, 0)
-    total = good + down + np.where(as_down, unknown, 0)
-    met = good * den >= num * total
-    hopeless = (up + unknown) * den < num * everything
-    _settle(bench, met, hopeless, up + down, everything, out)
-    number, goal = bench.number, num / den
-    out.value[number] = np.where(up + down > 0, ratio(good, total), np.nan)
-    out.low[number], out.high[number] = ratio(up, everything), ratio(up + unknown, everything)
-    out.conclusive[number] = (up * den >= num * everything) | hopeless
-    out.budget[number] = _budget(down, np.maximum(time.period[at], everything), num, den)
-    out.conclusive[number] &= ~np.isnan(goal)
 
 
 def read_percentiles(bench: Bench, window: Window, out: Verdicts) -> None:

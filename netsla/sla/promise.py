@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -46,12 +47,21 @@ def repaired_in(outage: Outage, time: Balance) -> int:
 
 
 def _repair(objective: Objective, line: Timeline, measurement: Measurement, start_ns: int) -> Figure:
-    figure = availability(line.balance.account, measurement)
-    if figure.value is None:
-        return Figure(Standing.NO_DATA, coverage=figure.coverage)
     outages = counted(line.balance, start_ns)
     repairs = [repaired_in(outage, line.balance) for outage in outages]
-    complete = not line.balance.account.unknown_ns and not any(outage.open for outage in outages)
+    return judge_repairs(
+        objective, line.balance.account, measurement, repairs, any_open=any(outage.open for outage in outages)
+    )
+
+
+def judge_repairs(
+    objective: Objective, account: Account, measurement: Measurement, repairs: Sequence[int], *, any_open: bool
+) -> Figure:
+    """Time to repair, from the repairs (ns) of a period's outages and its account."""
+    figure = availability(account, measurement)
+    if figure.value is None:
+        return Figure(Standing.NO_DATA, coverage=figure.coverage)
+    complete = not account.unknown_ns and not any_open
     found = repair_verdict(repairs, objective.statistic, objective.target, complete=complete)
     standing = found.standing
     if standing is Standing.MET and figure.coverage is not None and figure.coverage < measurement.min_coverage:

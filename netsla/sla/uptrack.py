@@ -2,7 +2,7 @@
 
     track = UptimeTrack(); track.resize(places); track.begin(places int[…], rules)
     step = track.push(k, standing int8[places], due bool[places] | None)
-    track.down, track.onset_k (-1: up), track.final_before_k          per place
+    track.down, track.onset_k (-1: up), track.last_k, track.final_before_k, track.undecided_k          per place
     track.state() -> dict of arrays; track.restore(state)             to go on after a restart
 
 Rules: `k` is a number on the place's own grid of Δt (an int for all, or one per place) and grows by one with
@@ -26,8 +26,9 @@ from netsla.sla.uptime import DOWN, UP, method_of
 
 PENDING = np.int8(-3)  # `Step.code` of a place whose interval is not over
 NOT_DOWN = -1  # `onset_k` without an outage
+DECIDED = np.int64(2**62)  # `undecided_k` of a place of which everything is decided
 
-_STATE = ("down", "onset_k", "_run", "_begin", "_gap", "_last", "_seen", "_length", "_recent", "_filled")
+_STATE = ("down", "onset_k", "_run", "_begin", "_gap", "_last", "_seen", "_length", "_recent", "_stood", "_filled")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +73,7 @@ class UptimeTrack:
         self._length = np.zeros(0, np.int64)  # intervals down in the open outage
         self._next = np.zeros(0, np.int64)  # first interval not pushed yet
         self._recent = np.zeros((0, 0), np.int64)  # (newest, places): a ring of the newest of the sequence
+        self._stood = np.zeros((0, 0), np.int8)  # their standings
         self._filled = np.zeros(0, np.int64)  # how many entered that ring
         self._holes: dict[int, list[int]] = {}  # UNKNOWN and EXCLUDED intervals inside open runs, by place
         self._falls, self._rises = np.ones(0, np.int64), np.ones(0, np.int64)
@@ -92,6 +94,7 @@ class UptimeTrack:
             setattr(self, name, np.pad(getattr(self, name), (0, more), constant_values=1))
         self.onset_k = np.pad(self.onset_k, (0, more), constant_values=NOT_DOWN)
         self._recent = np.pad(self._recent, ((0, 0), (0, more)))
+        self._stood = np.pad(self._stood, ((0, 0), (0, more)))
 
     def begin(self, places: Sequence[int] | IntArray, rules: Sequence[UptimeRule]) -> None:
         """These places begin anew: up, without a past, by these rules."""
@@ -112,12 +115,14 @@ class UptimeTrack:
 
     def _deepen(self, more: int) -> None:
         """A longer ring: what it held is put where the longer one looks for it."""
-        old, depth = self._recent, len(self._recent)
+        old, stood, depth = self._recent, self._stood, len(self._recent)
         self._recent = np.zeros((depth + more, len(self.down)), np.int64)
+        self._stood = np.zeros((depth + more, len(self.down)), np.int8)
         for back in range(1, depth + 1):
             has = np.flatnonzero(self._filled >= back)
             entry = self._filled[has] - back
             self._recent[entry % (depth + more), has] = old[entry % depth, has]
+            self._stood[entry % (depth + more), has] = stood[entry % depth, has]
 
     # --- time ---------------------------------------------------------------------------------------
 
@@ -142,7 +147,7 @@ class UptimeTrack:
         turning = against & (self._run >= np.where(self.down, self._rises, self._falls))
         places, changed = self._members(turning, number)
         ended = self._book(number, known, agreeing, turning, lapsed)
-        self._enter(number, due & (standing != EXCLUDED))
+        self._enter(number, standing, due & (standing != EXCLUDED))
         self._next[due] = number[due] + 1
         code = np.where(known, np.where(self.down, DOWN, UP), np.where(due, standing, PENDING)).astype(np.int8)
         now = np.where(self.down[places], DOWN, UP).astype(np.int8)
@@ -209,11 +214,12 @@ class UptimeTrack:
         self._length[is_down] += 1
         return _join(lapsed, ended)
 
-    def _enter(self, number: IntArray, member: BoolArray) -> None:
+    def _enter(self, number: IntArray, standing: Standings, member: BoolArray) -> None:
         depth = len(self._recent)
         place = np.flatnonzero(member & (self._newest > 0))
         if depth and len(place):
             self._recent[self._filled[place] % depth, place] = number[place]
+            self._stood[self._filled[place] % depth, place] = standing[place]
             self._filled[place] += 1
 
     @property
@@ -226,6 +232,40 @@ class UptimeTrack:
             back = np.minimum(self._newest[place], self._filled[place])
             since[place] = self._recent[(self._filled[place] - back) % depth, place]
         return np.where(self._run > 0, np.minimum(since, self._begin), since)
+
+    @property
+    def last_k(self) -> IntArray:
+        """Per place: the last interval that was known."""
+        return self._seen
+
+    @property
+    def undecided_k(self) -> IntArray:
+        """Per place: the first provisional interval of a sliding method that contradicts the present state, or DECIDED.
+
+        From there on nobody knows yet (timeline.py accounts it as unknown).
+        """
+        since = np.full(len(self.down), DECIDED)
+        depth = len(self._recent)
+        place = np.flatnonzero((self._newest > 0) & (self._filled > 0))
+        if not depth or not len(place):
+            return since
+        filled, against = self._filled[place], np.where(self.down[place], GOOD, BAD)
+        here = np.where(self._run[place] > 0, self._begin[place], DECIDED)
+        for back in range(1, depth + 1):
+            at = (filled - back) % depth
+            contrary = (back <= np.minimum(self._newest[place], filled)) & (self._stood[at, place] == against)
+            here = np.where(contrary, np.minimum(here, self._recent[at, place]), here)
+        since[place] = here
+        return since
+
+    def quiet(self, places: IntArray) -> bool:
+        """Whether a longer silence would change nothing of these places any more."""
+        return bool((self._gap[places] > self._most[places]).all())
+
+    def skip(self, places: IntArray, k: IntArray) -> None:
+        """All intervals of these quiet places before `k` were silent as well."""
+        self._next[places] = k
+        self._recent[:, places] = k - 1
 
     # --- restart ------------------------------------------------------------------------------------
 
@@ -240,6 +280,17 @@ class UptimeTrack:
             array: npt.NDArray[Any] = state[name]
             setattr(self, name, array.copy())
         self._holes = {int(place): list(holes) for place, holes in state["_holes"].items()}
+
+    def adopt(self, places: IntArray, other: UptimeTrack) -> None:
+        """These places stand from now on as those of `other`, in this order, with the same rules."""
+        if len(other._recent) < len(self._recent):
+            other._deepen(len(self._recent) - len(other._recent))
+        for name in (*_STATE, "_next"):
+            getattr(self, name)[..., places] = getattr(other, name)
+        for number, place in enumerate(places.tolist()):
+            self._holes.pop(place, None)
+            if number in other._holes:
+                self._holes[place] = other._holes[number]
 
 
 def _join(one: Ended, other: Ended) -> Ended:

@@ -21,8 +21,10 @@ from netsla.sla.tally import Spectrum
 class Window:
     """One window over the probes that have it.
 
-    `matrix` (columns, places) counts everything, `down` the part of it that fell in down time (for scope
-    `available`); `histogram` is dense, (places, BUCKETS).
+    `matrix` (columns, places) counts everything, `away` the part of it that was sent in time that does not count
+    (excluded, or outside service hours), `down` the part that fell in down time (for scope `available`); no cell
+    is in both. `missing` (places) are probes that were due in time of which there is no record. `histogram` is
+    dense, (places, BUCKETS).
     """
 
     def __init__(self, span: Span, columns: int) -> None:
@@ -32,13 +34,16 @@ class Window:
         self.since_k: IntArray = np.empty(0, np.int64)  # by place
         self.until_k: IntArray = np.empty(0, np.int64)  # by place: end of the calendar period
         self.matrix: IntArray = np.zeros((columns, 0), np.int64)
+        self.away: IntArray = np.zeros((columns, 0), np.int64)
         self.down: IntArray = np.zeros((columns, 0), np.int64)
+        self.missing: IntArray = np.zeros(0, np.int64)
         self.histogram: Counts = np.zeros((0, BUCKETS), np.uint16)  # widened when it must hold more
         self.first_k = -1  # oldest closed cell inside (rolling windows)
 
     def cover(self, rows: RowArray, fresh: RowArray, capacity: int, columns: int, k: int) -> None:
         """Cover exactly these rows; those in `fresh` (or not covered before) begin at cell `k`."""
         self.matrix = np.pad(self.matrix, ((0, columns - len(self.matrix)), (0, 0)))
+        self.away = np.pad(self.away, ((0, columns - len(self.away)), (0, 0)))
         self.down = np.pad(self.down, ((0, columns - len(self.down)), (0, 0)))
         self.place = np.pad(self.place, (0, capacity - len(self.place)), constant_values=-1)
         wanted = np.zeros(capacity, bool)
@@ -67,7 +72,10 @@ class Window:
         old = len(self.rows)
         self.rows = np.pad(self.rows, (0, more), constant_values=-1)
         self.since_k, self.until_k = np.pad(self.since_k, (0, more)), np.pad(self.until_k, (0, more))
-        self.matrix, self.down = np.pad(self.matrix, ((0, 0), (0, more))), np.pad(self.down, ((0, 0), (0, more)))
+        self.matrix, self.away, self.down = (
+            np.pad(table, ((0, 0), (0, more))) for table in (self.matrix, self.away, self.down)
+        )
+        self.missing = np.pad(self.missing, (0, more))
         grown: Counts = np.zeros((old + more, BUCKETS), self.histogram.dtype)
         grown[:old] = self.histogram
         self.histogram = grown
@@ -76,7 +84,8 @@ class Window:
     def restart(self, places: npt.NDArray[np.integer[Any]], k: int) -> None:
         """Empty these places: they count from cell `k` on."""
         if len(places):
-            self.matrix[:, places] = self.down[:, places] = 0
+            self.matrix[:, places] = self.away[:, places] = self.down[:, places] = 0
+            self.missing[places] = 0
             self.histogram[places] = 0
             self.since_k[places] = k
             self.until_k[places] = np.iinfo(np.int64).max
@@ -86,8 +95,13 @@ class Window:
         """Places in use."""
         return np.flatnonzero(self.rows >= 0).astype(np.int32)
 
-    def add(self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1) -> None:
-        """Add what was counted for cell `k` (or take it away again with `sign` -1)."""
+    def add(
+        self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1, away: RowArray | None = None
+    ) -> None:
+        """Add what was counted for cell `k` (or, with `sign` -1, take it away again).
+
+        `away` are the rows for which it does not count.
+        """
         places, rows = self._counting(k, matrix.shape[1])
         part = matrix if self._is_whole(places, matrix) else matrix[:, rows]
         here = slice(None) if len(places) == len(self.rows) else places
@@ -96,16 +110,20 @@ class Window:
         else:
             self.matrix[: len(part), here] -= part
         self._spread(k, spectrum, sign)
+        if away is not None and len(away):
+            self.mark(self.away, k, matrix, away, sign)
 
-    def mark_down(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
-        """Say that cell `k` was down time for these rows."""
+    def mark(self, table: IntArray, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
+        """Say that what these rows counted in cell `k` belongs to `table` (`away` or `down`), or no longer does."""
+        rows = rows[rows < matrix.shape[1]]
         places = self.place[rows]
-        mine = (places >= 0) & (self.since_k[places] <= k)
-        self.down[: len(matrix), places[mine]] += sign * matrix[:, rows[mine]]
+        mine = (places >= 0) & (self.since_k[places] <= k) & (self.until_k[places] > k)
+        table[: len(matrix), places[mine]] += sign * matrix[:, rows[mine]]
 
     def _counting(self, k: int, rows: int) -> tuple[RowArray, RowArray]:
         """Places, and their rows, that count cell `k`, which knew `rows` rows."""
-        places = np.flatnonzero((self.rows >= 0) & (self.since_k <= k) & (self.rows < rows)).astype(np.int32)
+        wanted = (self.rows >= 0) & (self.since_k <= k) & (self.until_k > k) & (self.rows < rows)
+        places = np.flatnonzero(wanted).astype(np.int32)
         return places, self.rows[places]
 
     def _is_whole(self, places: RowArray, matrix: IntArray) -> bool:
@@ -116,7 +134,7 @@ class Window:
         row, bucket = np.divmod(spectrum.keys, BUCKETS)
         place = self.place[row]
         mine = place >= 0
-        mine &= self.since_k[place] <= k
+        mine &= (self.since_k[place] <= k) & (self.until_k[place] > k)
         index = place[mine].astype(np.int64) * BUCKETS + bucket[mine]
         flat = self.histogram.reshape(-1)
         if sign > 0:

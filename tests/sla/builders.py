@@ -27,6 +27,7 @@ from netsla.model import (
     UptimeRule,
     WebSettings,
 )
+from netsla.sla.objective import Availability
 
 MINUTE = 60 * SECOND
 START = 1_790_000_040 * SECOND // MINUTE * MINUTE  # any whole minute
@@ -91,3 +92,10 @@ def plan(
         (replace(Agreement("a", members), **agreement),),  # type: ignore[arg-type]  # keys are Agreement's own
         tuple(Reference(f"r{i}", f"127.0.2.{i + 1}", PING) for i in range(references)),
     )
+
+
+def seconds(time: Availability) -> Availability:
+    """An account of time in whole seconds."""
+    columns = (time.up, time.down, time.unknown, time.excluded, time.period)
+    assert not any((column % SECOND).any() for column in columns)
+    return Availability(*(column // SECOND for column in columns))

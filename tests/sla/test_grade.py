@@ -6,7 +6,8 @@ import pytest
 
 from netsla.model import SECOND, Outcome, UptimeRule
 from netsla.sla.fleet import Roster
-from netsla.sla.grade import BAD, GOOD, UNKNOWN, Grader, combine
+from netsla.sla.grade import Grader, combine
+from netsla.sla.standing import BAD, GOOD, UNKNOWN
 from netsla.sla.tally import Column
 from tests.sla.builders import PING, plan
 

@@ -1,7 +1,6 @@
 from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from netsla.model import Measurement, Metric, Objective, Plan
@@ -11,35 +10,33 @@ from netsla.sla.objective import (
     INSUFFICIENT,
     MET,
     NO_DATA,
-    Availability,
     Verdicts,
     arrange,
     judge,
     read_percentiles,
-    wilson,
 )
-from netsla.sla.tally import Column, Spectrum
+from netsla.sla.tally import Column
 from netsla.sla.window import Window
 from tests.sla.builders import FIVE, MONTH, latency_objective, plan, ratio_objective
 
 
-def verdict(objective: Objective, period: int = 2_592_000, first: Plan | None = None, **figures: int) -> Verdicts:
-    """The verdict on one endpoint's window (or time) holding these figures."""
+def verdict(objective: Objective, first: Plan | None = None, missing: int = 0, **figures: int) -> Verdicts:
+    """The verdict on one endpoint's window holding these figures; those of `away_…` and `down_…` are left out."""
     fleet = Roster().lay_out(first or plan(objectives=(objective,)), 0)
     columns = Column.LE + len(fleet.thresholds_us)
     windows = {name: Window(span, columns) for name, span in fleet.windows.items()}
     for name, window in windows.items():
         window.cover(fleet.window_rows[name], fleet.fresh_rows, fleet.rows, columns, 0)
-    up, down, unknown = (np.array([figures.pop(key, 0)]) for key in ("up", "down", "unknown"))
-    time = Availability(up, down, unknown, np.array([period]))
-    matrix = np.zeros((columns, 1), np.int64)
-    for name, value in figures.items():
-        matrix[Column[name.upper()], 0] = value
     window = windows[objective.window.name]
-    window.add(0, matrix, Spectrum.of(np.empty(0, np.int64)))
+    for table in ("matrix", "away", "down"):
+        prefix = "" if table == "matrix" else f"{table}_"
+        for column in list(Column)[:columns]:
+            getattr(window, table)[column, 0] = figures.pop(prefix + column.name.lower(), 0)
+    assert not figures
+    window.missing[0] = missing
     out = Verdicts.blank(fleet.numbers)
     for bench in arrange(fleet, windows):
-        judge(bench, windows[bench.window], time, out)
+        judge(bench, windows[bench.window], out)
         read_percentiles(bench, windows[bench.window], out)
     return out
 
@@ -49,45 +46,21 @@ def with_measurement(objective: Objective, **how: object) -> Plan:
     return plan(objectives=(objective,), measurement=measurement)
 
 
-UPTIME = ratio_objective(Metric.UPTIME, "99.9", MONTH)
-
-
-@pytest.mark.parametrize(
-    ("percent", "down", "standing"), [("99.99", 259, MET), ("99.99", 260, BREACHED), ("100", 1, BREACHED)]
-)
-def test_uptime_of_a_30_day_month_is_judged_exactly(percent: str, down: int, standing: int) -> None:
-    objective = ratio_objective(Metric.UPTIME, percent, MONTH)
-    assert verdict(objective, up=2_592_000 - down, down=down).standing[0] == standing
-
-
-@pytest.mark.parametrize(
-    ("percent", "standing", "conclusive"), [("99.9", MET, False), ("99.99", BREACHED, True), ("99", MET, True)]
-)
-def test_unknown_time_grades_the_evidence_and_not_the_verdict(percent: str, standing: int, conclusive: bool) -> None:
-    """SLA section 6: unknown 21,600 s, down 1,200 s, 30 d."""
-    objective = ratio_objective(Metric.UPTIME, percent, MONTH)
-    out = verdict(objective, up=2_592_000 - 21_600 - 1_200, down=1_200, unknown=21_600)
-    assert (out.standing[0], bool(out.conclusive[0])) == (standing, conclusive)
-    assert out.value[0] == pytest.approx(0.99953315, abs=5e-9)
-    assert out.low[0] == pytest.approx(0.99120370, abs=5e-9)
-    assert out.high[0] == pytest.approx(0.99953704, abs=5e-9)
-    assert out.coverage[0] == pytest.approx(0.991667, abs=5e-7)
-
-
 def test_too_little_coverage_speaks_for_nobody_unless_even_the_best_case_is_a_breach() -> None:
-    assert verdict(UPTIME, up=90, unknown=10).standing[0] == INSUFFICIENT
-    assert verdict(UPTIME, up=80, down=10, unknown=10).standing[0] == BREACHED
-    assert verdict(UPTIME, unknown=100).standing[0] == NO_DATA
     delivery = ratio_objective(percent="99")
     assert verdict(delivery, sent=90, received=90, unmeasured=10).standing[0] == INSUFFICIENT
     assert verdict(delivery, sent=90, received=80, unmeasured=10).standing[0] == BREACHED
     assert verdict(delivery, unmeasured=10).standing[0] == NO_DATA
 
 
-@pytest.mark.parametrize(("how", "standing"), [("exclude", MET), ("up", MET), ("down", BREACHED)])
-def test_the_contract_says_what_unknown_time_is(how: str, standing: int) -> None:
-    first = with_measurement(UPTIME, unknown=how)
-    assert verdict(UPTIME, first=first, up=9_900, unknown=100).standing[0] == standing
+def test_what_does_not_count_is_left_out_and_what_is_missing_lowers_coverage() -> None:
+    delivery = ratio_objective(percent="99", window=MONTH)
+    out = verdict(delivery, sent=300, received=200, away_sent=100, away_received=50, down_sent=100, down_received=50)
+    assert (out.standing[0], out.value[0], out.coverage[0]) == (MET, 1.0, 1.0)
+    both = verdict(ratio_objective(percent="99"), sent=300, received=200, away_sent=100, down_sent=100)
+    assert both.value[0] == 200 / 200
+    out = verdict(delivery, sent=90, received=90, missing=10)
+    assert (out.standing[0], out.value[0], out.coverage[0]) == (INSUFFICIENT, 1.0, 0.9)
 
 
 def test_a_mean_is_pooled_and_compared_unrounded() -> None:
@@ -119,15 +92,6 @@ def test_jitter_is_the_mean_of_its_pairs() -> None:
     assert verdict(objective, sent=9, received=9).standing[0] == NO_DATA
 
 
-@pytest.mark.parametrize(
-    ("lost", "total", "low", "high"),
-    [(0, 10, 0, 0.2775), (1, 100, 0.00177, 0.05449), (3, 3000, 0.000340, 0.002936)],
-)
-def test_wilson_bounds_of_the_worked_examples(lost: int, total: int, low: float, high: float) -> None:
-    bounds = wilson(np.array([lost]), np.array([total]))
-    assert [bound[0] for bound in bounds] == [pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5)]
-
-
 def test_delivery_shows_its_wilson_bounds_and_is_conclusive_outside_them() -> None:
     out = verdict(ratio_objective(percent="99"), sent=300, received=299)
     assert (out.low[0], out.high[0]) == (pytest.approx(0.9814, abs=1e-4), pytest.approx(0.9994, abs=1e-4))
@@ -140,7 +104,6 @@ def test_the_error_budget_is_whole_without_loss_and_overdrawn_after_a_breach() -
     assert verdict(delivery, sent=1000, received=1000).budget[0] == 1
     assert verdict(delivery, sent=1000, received=995).budget[0] == pytest.approx(0.5)
     assert verdict(delivery, sent=1000, received=980).budget[0] == pytest.approx(-1)
-    assert verdict(UPTIME, up=864_000, down=1296).budget[0] == pytest.approx(0.5)
 
 
 def test_a_target_is_a_fraction_and_no_float() -> None:

@@ -7,7 +7,7 @@ from netsla.model import SECOND, Metric, Reason
 from netsla.sla.interval import Cell
 from netsla.sla.resume import Stood, Sum, resume
 from netsla.sla.tally import Spectrum
-from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective
+from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective, seconds
 from tests.sla.builders import plan as make_plan
 from tests.sla.test_engine import Drive
 
@@ -71,7 +71,7 @@ def test_the_time_away_is_unknown_neither_up_nor_down_and_lowers_coverage() -> N
     steady, cells = lived([0] * 10)
     away = resumed(steady.now + 30 * MINUTE, cells)
     away.engine.step(away.now + 4 * SECOND)
-    time = away.engine.accounts.view("1h")
+    time = seconds(away.engine.accounts.view("1h"))
     assert (time.up[0], time.down[0], time.unknown[0]) == (600, 0, 1800)
     hour = next(w for w in away.look().windows if w.name == "1h")
     assert (hour.sent[0], hour.unmeasured[0]) == (600, 1800)
@@ -84,5 +84,5 @@ def test_an_outage_that_was_open_goes_on_through_a_short_absence() -> None:
     away.minute(lost=60)
     away.minute()
     away.settle()
-    time = away.engine.accounts.view("1h")
+    time = seconds(away.engine.accounts.view("1h"))
     assert (time.up[0], time.down[0], time.unknown[0]) == (120, 240, 60)
