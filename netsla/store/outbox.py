@@ -113,6 +113,7 @@ class Outbox:
         self._states: dict[str, bytes] = {}
         self._behind = False
         self._listeners: list[Callable[[], None]] = []
+        self.version = 0  # grows with every change of states
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -132,6 +133,10 @@ class Outbox:
     def listen(self, wake: Callable[[], None]) -> None:
         """Call `wake` (from another thread) whenever there may be more to tell."""
         self._listeners.append(wake)
+
+    def ignore(self, wake: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._listeners.remove(wake)
 
     def set_sinks(self, sinks: Sequence[str]) -> Future[None]:
         """From now on for these sinks; a new one begins with what comes now, what a gone one had is let go."""
@@ -159,6 +164,7 @@ class Outbox:
                     self._states.pop(objective, None)
                 else:
                     self._states[objective] = payload
+            self.version += bool(states)
             sinks = tuple(self._queues)
         changed = dict(states)
 
@@ -179,7 +185,7 @@ class Outbox:
         with self._lock:
             for one in waiting:
                 one.durable = True
-        for wake in self._listeners:
+        for wake in tuple(self._listeners):
             wake()
 
     # --- out ----------------------------------------------------------------------------------------
@@ -303,6 +309,7 @@ class Outbox:
         rows = connection.execute(query).fetchall()
         with self._lock:
             self._states = kept | self._states
+            self.version += 1
             for sink, queue in self._queues.items():
                 newer = queue.events()
                 queue.by_objective.clear()
