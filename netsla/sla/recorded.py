@@ -71,11 +71,18 @@ class Gridded:
 
 
 def place(part: Recorded, step_s: int, first_k: int) -> IntArray:
-    """The grid interval of each record, counted from `first_k`; raises NetslaError if records are longer than it."""
+    """The grid interval of each record, counted from `first_k`; raises NetslaError if one does not fit in."""
     if len(part) and int(part.seconds.max()) > step_s:
         problem = f"{part.endpoint}/{part.probe}: records of {int(part.seconds.max())} s"
         raise NetslaError(
             f"{problem} cannot feed uptime intervals of {step_s} s", "set uptime.interval to that, or longer"
+        )
+    straddling = part.start_s % step_s + part.seconds > step_s
+    if straddling.any():
+        at = np.datetime64(int(part.start_s[np.argmax(straddling)]), "s")
+        problem = f"{part.endpoint}/{part.probe}: the record of {at}Z lies in two intervals of {step_s} s"
+        raise NetslaError(
+            problem, f"records begin at multiples of their length, UTC, and {step_s} s are made of whole ones"
         )
     return part.start_s // step_s - first_k
 

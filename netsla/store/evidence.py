@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -49,6 +51,7 @@ from netsla.store.pack_chain import (
 
 AGREEMENT, EXCLUSIONS, INTERVALS = FILES
 CHAIN = "chain.json"
+T = TypeVar("T")
 Counts = Mapping[tuple[str, str], IntArray]  # by (endpoint, probe)
 _KEYS = frozenset(
     ("id", "endpoint", "start", "end", "cause", "reason", "reference", "announced", "accepted_by", "agreed")
@@ -76,19 +79,42 @@ class Pack:
 
 
 def read_pack(folder: Path) -> Pack:
-    """Read a pack; raises ConfigError (agreement), NetslaError with file and place for everything else."""
+    """Read a pack; raises ConfigError (agreement), NetslaError with file and place: every file's mistakes at once."""
+    if not folder.is_dir():
+        raise NetslaError(f"there is no folder {folder}", "name the folder that holds intervals.csv")
     agreement = load_agreement(folder / AGREEMENT)
-    records = tuple(_readable(lambda: read_intervals(folder / INTERVALS)))
+    mistakes: list[NetslaError] = []
+    nothing: tuple[Recorded, ...] = ()
+    records = _collected(mistakes, lambda: tuple(_readable(lambda: read_intervals(folder / INTERVALS))), nothing)
+    for check in (_check_endpoints, _check_probes):
+        _collected(mistakes, partial(check, agreement, records), None)
+    nobody: tuple[Exclusion, ...] = ()
+    exclusions = _collected(mistakes, lambda: read_exclusions(folder / EXCLUSIONS, agreement), nobody)
+    no_counts: Counts = {}
+    latencies = _collected(mistakes, lambda: read_latencies(folder / LATENCY), no_counts)
+    sealed = _collected(mistakes, lambda: load(folder / CHAIN) if (folder / CHAIN).exists() else None, None)
+    if len(mistakes) > 1:
+        raise NetslaError("\n".join(str(one) for one in mistakes))
+    if mistakes:
+        raise mistakes[0]
+    return Pack(folder, agreement, exclusions, records, sealed, latencies)
+
+
+def _collected(mistakes: list[NetslaError], read: Callable[[], T], otherwise: T) -> T:
+    try:
+        return read()
+    except NetslaError as error:
+        mistakes.append(error)
+        return otherwise
+
+
+def _check_endpoints(agreement: Agreement, records: Iterable[Recorded]) -> None:
     known = {endpoint.id for endpoint in agreement.endpoints}
     strange = sorted({part.endpoint for part in records} - known)
     if strange:
-        raise NetslaError(
-            f"{INTERVALS}: endpoint {strange[0]!r} is not in {AGREEMENT}", f"it names {', '.join(sorted(known)[:5])}"
-        )
-    _check_probes(agreement, records)
-    sealed = load(folder / CHAIN) if (folder / CHAIN).exists() else None
-    exclusions, latencies = read_exclusions(folder / EXCLUSIONS, agreement), read_latencies(folder / LATENCY)
-    return Pack(folder, agreement, exclusions, records, sealed, latencies)
+        names = ", ".join(map(repr, strange[:5])) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
+        which = f"endpoint {names} is" if len(strange) == 1 else f"endpoints {names} are"
+        raise NetslaError(f"{INTERVALS}: {which} not in {AGREEMENT}", f"it names {', '.join(sorted(known)[:5])}")
 
 
 def _check_probes(agreement: Agreement, records: Iterable[Recorded]) -> None:
@@ -185,15 +211,23 @@ def read_exclusions(path: Path, agreement: Agreement) -> tuple[Exclusion, ...]:
         raise NetslaError(f"{path.name} is not a list", "write [{id, endpoint, start, end, cause, …}]")
     zone = ZoneInfo(agreement.timezone)
     known = {endpoint.id for endpoint in agreement.endpoints}
-    return tuple(_exclusion(path, number, one, zone, known) for number, one in enumerate(told, 1))
+    mistakes: list[NetslaError] = []
+    found = []
+    for number, one in enumerate(told, 1):
+        read = partial(_exclusion, path, number, one, zone, known)
+        found.append(_collected(mistakes, read, Exclusion("", None, 0, 0, "")))
+    if mistakes:
+        raise mistakes[0] if len(mistakes) == 1 else NetslaError("\n".join(map(str, mistakes)))
+    return tuple(found)
 
 
 def _exclusion(path: Path, number: int, one: Any, zone: ZoneInfo, known: set[str]) -> Exclusion:
     place = f"{path.name}: exclusion {number}"
     if not isinstance(one, dict) or not {"id", "start", "end", "cause"} <= one.keys():
         raise NetslaError(f"{place} has no id, start, end or cause", "write them all")
-    if strange := sorted(one.keys() - _KEYS):
-        raise NetslaError(f"{place}: unknown key {strange[0]!r}", f"known are {', '.join(sorted(_KEYS))}")
+    for key in sorted(one.keys() - _KEYS):
+        if near := get_close_matches(key, _KEYS, 1, 0.75):  # other keys are somebody's remarks
+            raise NetslaError(f"{place}: unknown key {key!r}", f"did you mean {near[0]!r}?")
     if one.get("endpoint") is not None and one["endpoint"] not in known:
         raise NetslaError(
             f"{place}: unknown endpoint {one['endpoint']!r}", "name one of the agreement, or null for all"

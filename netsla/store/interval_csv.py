@@ -141,15 +141,17 @@ class _Block:
         odd = np.flatnonzero(per_line != columns)
         if len(odd):
             problem = f"{int(per_line[odd[0]])} fields instead of {columns}"
-            raise self._wrong(int(odd[0]), problem)
+            raise self._wrong(int(odd[0]), problem, len(odd))
         stop = stops.reshape(lines, columns)
         start = np.concatenate([[0], stops[:-1] + 1]).reshape(lines, columns)
         full = stop[:, -1] - start[:, 0] > columns - 1  # lines of nothing but commas were empty
         self._start, self._stop = start[full], stop[full]
         self._place = np.flatnonzero(full)
 
-    def _wrong(self, row: int, problem: str) -> CsvError:
-        return CsvError(f"{self._path.name}: line {self._line + row}: {problem}", "correct the line, or leave it out")
+    def _wrong(self, row: int, problem: str, lines: int = 1) -> CsvError:
+        more = f" (and {lines - 1} more line{'s' * (lines > 2)})" if lines > 1 else ""
+        text = f"{self._path.name}: line {self._line + row}: {problem}{more}"
+        return CsvError(text, "correct the line, or leave it out")
 
     def rows(self) -> _Rows:
         numbers = {name: self._integers(name) for name in ("seconds", "sent", "received")}
@@ -168,7 +170,7 @@ class _Block:
             (numbers["seconds"] <= 0, "an interval of no length"),
         ):
             if bad.any():
-                raise self._wrong(int(self._place[np.argmax(bad)]), problem)
+                raise self._wrong(int(self._place[np.argmax(bad)]), problem, int(bad.sum()))
 
     def _texts(self, name: str) -> Texts:
         """A column as bytes."""
@@ -198,7 +200,8 @@ class _Block:
             at += 1
         if bad.any():
             row = int(np.argmax(bad))
-            raise self._wrong(int(self._place[row]), f"{name}: {_text(self._texts(name)[row])!r} is no whole number")
+            problem = f"{name}: {_text(self._texts(name)[row])!r} is no whole number"
+            raise self._wrong(int(self._place[row]), problem, int(bad.sum()))
         return value if empty is None else np.where(length == 0, empty, value)
 
     def _starts(self) -> IntArray:

@@ -194,7 +194,7 @@ ROW = "zz,ping,2026-04-01T00:00:00Z,60,1,1"
         ("exclusions.json", f"[{{{DAY.replace('2026-04-03', 'x')}}}]", "end: 'x' is no ISO 8601 time"),
         ("exclusions.json", f"[{{{DAY.replace('04-03', '04-01')}}}]", "ends before it begins"),
         ("exclusions.json", f'[{{{DAY}, "endpoint": "zz"}}]', "unknown endpoint 'zz'"),
-        ("exclusions.json", f'[{{{DAY}, "why": ""}}]', "unknown key 'why'"),
+        ("exclusions.json", f'[{{{DAY}, "anounced": ""}}]', "unknown key 'anounced': did you mean 'announced'?"),
         ("intervals.csv", f"{HEAD}\n{ROW}\n", "endpoint 'zz' is not in"),
         ("intervals.csv", f"{HEAD}\n{ROW.replace('zz,ping', 'hq,pong')}\n", "hq/pong is no"),
         ("chain.json", "{}", "chain.json cannot be read"),
@@ -206,6 +206,29 @@ def test_what_is_wrong_is_said(tmp_path: Path, name: str, text: str, message: st
     with pytest.raises(NetslaError) as caught:
         read_pack(tmp_path)
     assert message in str(caught.value)
+
+
+def test_every_mistake_is_said_at_once(tmp_path: Path) -> None:
+    pack(tmp_path, hours(1))
+    (tmp_path / "intervals.csv").write_text(f"{HEAD}\n{ROW}\n{ROW.replace('zz', 'yy')}\n")
+    (tmp_path / "exclusions.json").write_text(f'[{{"id": "a"}}, {{{DAY.replace("2026-04-03", "x")}}}]')
+    (tmp_path / "chain.json").write_text("{}")
+    with pytest.raises(NetslaError) as caught:
+        read_pack(tmp_path)
+    said = str(caught.value).splitlines()
+    assert [line.split(" ")[0] for line in said] == [
+        "intervals.csv:",
+        "exclusions.json:",
+        "exclusions.json:",
+        "chain.json",
+    ]
+    assert "endpoints 'yy', 'zz' are not in" in said[0]
+
+
+def test_remarks_of_the_other_party_are_left_alone(tmp_path: Path) -> None:
+    pack(tmp_path, hours(1))
+    (tmp_path / "exclusions.json").write_text(f'[{{{DAY}, "ticket_url": "x"}}]')
+    assert read_pack(tmp_path).exclusions[0].endpoint is None
 
 
 def test_missing_files(tmp_path: Path) -> None:

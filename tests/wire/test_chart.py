@@ -11,7 +11,7 @@ EDGES = [0.0, 10.0, 20.0, 30.0, 40.0]
 
 
 def chart(values: list[float | None], **more: Any) -> Chart:
-    given = {"percent": True, "unit": " %"} | more
+    given: Any = {"percent": True, "unit": " %"} | more
     return Chart("c", "Delivery", EDGES, values, labels=[(0.0, "start")], **given)
 
 
