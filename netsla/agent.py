@@ -203,6 +203,7 @@ class Agent:
                 if plan.web != self._plan.web:
                     await self._move_web(plan)
                 await self._adopt(plan)
+                await self._telling.reload(plan)
                 self._reload_ok = True
             except (ConfigError, HostError) as error:
                 self._reload_ok = False
@@ -327,6 +328,8 @@ class Agent:
             receive_drops=sum(fact.receive_drops for fact in facts),
             clock_steps=sum(fact.clock_steps for fact in facts),
             parts=tuple((part, len(some)) for part, some in self._troubles.items()),
+            outbox_pending=self._telling.pending(),
+            mqtt_connected=self._telling.mqtt_connected(),
         )
         assert self._fleet is not None
         addresses = {

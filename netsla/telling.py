@@ -26,6 +26,8 @@ from netsla.alerting import Alerting
 from netsla.control import Peer
 from netsla.errors import AgentError
 from netsla.model import Plan
+from netsla.sinks import sinks_of
+from netsla.sinks.delivery import Delivery
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet, FleetObjective
 from netsla.store.ledger import Ledger
@@ -43,7 +45,11 @@ class Telling:
     """Alerts of one agent, from the engine to whoever is to be told."""
 
     def __init__(self, plan: Plan, ledger: Ledger, address_of: Callable[[FleetObjective], str]) -> None:
-        self.outbox = Outbox(Path(plan.agent.state_dir) / OUTBOX, (), _collapse)
+        sinks = sinks_of(plan)
+        self.outbox = Outbox(Path(plan.agent.state_dir) / OUTBOX, [one.name for one in sinks], _collapse)
+        self._deliveries = [Delivery(one, self.outbox) for one in sinks]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._settings = _settings(plan)
         self._ledger, self._address_of = ledger, address_of
         self._paths = paths.Paths(self._path_taken)
         self._alerting = Alerting(self.outbox, plan.agent.name, address_of, self._breach_opened)
@@ -59,15 +65,50 @@ class Telling:
             self._states = await asyncio.wait_for(asyncio.wrap_future(opening), _OPEN_S)
         except (TimeoutError, LateError, sqlite3.Error):
             log.warning("%s cannot be read: breaches that were open are opened anew", OUTBOX)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._tasks = [asyncio.create_task(one.run(), name=one.sink.name) for one in self._deliveries]
+
+    async def reload(self, plan: Plan) -> None:
+        """Tell the sinks of this plan from now on; those that did not change are left alone only if none did."""
+        if _settings(plan) == self._settings:
+            return
+        await self._stop()
+        self._settings = _settings(plan)
+        self._deliveries = [Delivery(one, self.outbox) for one in sinks_of(plan)]
+        self.outbox.set_sinks([one.sink.name for one in self._deliveries])
+        self._begin()
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Write what waits."""
+        """Say goodbye, write what waits."""
         self._paths.close()
+        await self._stop()
         await asyncio.to_thread(self.outbox.close)
 
     def troubles(self) -> dict[str, tuple[str, ...]]:
-        """Problems by part."""
-        return {"outbox": self.outbox.problems()}
+        """Problems by part; a delivery that died of a bug says so."""
+        found = {"outbox": self.outbox.problems()}
+        for one, task in zip(self._deliveries, self._tasks, strict=False):
+            part = one.sink.name.split(" ", 1)[0]
+            words = f"{part}: {one.problem}" if one.problem else ""
+            if task.done() and not task.cancelled():
+                words = f"{part}: the delivery ended: {task.exception()!r}: restart the agent"
+            found[part] = (*found.get(part, ()), *([words] if words else []))
+        return found
+
+    def pending(self) -> int:
+        """Events that some sink has still to be told."""
+        return sum(self.outbox.pending(one.sink.name) for one in self._deliveries)
+
+    def mqtt_connected(self) -> bool | None:
+        """Whether the broker takes what we publish; None without one."""
+        return next((one.connected for one in self._deliveries if one.sink.name == "mqtt"), None)
 
     # --- the engine's thread ------------------------------------------------------------------------
 
@@ -116,6 +157,11 @@ class Telling:
             raise AgentError(f"what was told cannot be read: {error}", "see `netsla status` for the disk") from error
         payloads = b",".join(event.payload for event in events)
         return b'{"events":[' + payloads + b'],"paths":' + orjson.dumps(found) + b"}"
+
+
+def _settings(plan: Plan) -> tuple[object, ...]:
+    """What the sinks are made of."""
+    return plan.mqtt, plan.webhooks, plan.alertmanagers
 
 
 def _collapse(objective: str, events: Sequence[Event]) -> Event:

@@ -30,18 +30,19 @@ class Broker:
     folder: Path
     extra: Sequence[str] = ("allow_anonymous true",)
     port: int = field(default_factory=free_port)
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Broker:
         config = self.folder / "mosquitto.conf"
-        lines = ["user root", f"listener {self.port} 127.0.0.1", "max_queued_messages 100000", *self.extra]
+        lines = ["user root", f"listener {self.port} {self.host}", "max_queued_messages 100000", *self.extra]
         lines += ["persistence true", f"persistence_location {self.folder}/", "autosave_interval 1"]
         config.write_text("\n".join(lines) + "\n")
         with (self.folder / "mosquitto.log").open("ab") as log:
             self.process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", str(config)], stdout=log, stderr=log)
         limit = time.monotonic() + 10
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
                 return self
             assert time.monotonic() < limit, (self.folder / "mosquitto.log").read_text()
             assert self.process.poll() is None, (self.folder / "mosquitto.log").read_text()
@@ -81,7 +82,7 @@ class Heard:
 
 
 @contextlib.asynccontextmanager
-async def subscriber(port: int, **how: Any) -> AsyncIterator[Heard]:
+async def subscriber(port: int, *, host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Heard]:
     """Subscribed to everything, over broker restarts, with a session that the broker keeps."""
     heard, ready = Heard(), asyncio.Event()
 
@@ -89,7 +90,7 @@ async def subscriber(port: int, **how: Any) -> AsyncIterator[Heard]:
         while True:
             try:
                 how_to = {"identifier": "test-subscriber", "clean_session": False, "timeout": 5, **how}
-                async with aiomqtt.Client("127.0.0.1", port, **how_to) as client:
+                async with aiomqtt.Client(host, port, **how_to) as client:
                     await client.subscribe("#", qos=1)
                     ready.set()
                     async for message in client.messages:
