@@ -21,7 +21,7 @@ import numpy as np
 
 from netsla.errors import NetslaError
 from netsla.model import SECOND, Agreement, IntArray
-from netsla.sla.calendar import Period, parse_period
+from netsla.sla.calendar import Period, month_spans, parse_period
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.recorded import Recorded
 from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
@@ -177,7 +177,18 @@ def _period_of(pack: Pack, named: str | None) -> Period:
     zone = ZoneInfo(pack.agreement.timezone)
     if named or (pack.chain is not None and pack.chain.period):
         return parse_period(named or (pack.chain.period if pack.chain else ""), zone)
-    newest = max((int(part.start_s[-1]) for part in pack.records if len(part)), default=None)
-    if newest is None:
+    found = _fullest_month(pack, zone)
+    if found is None:
         raise NetslaError(f"{pack.folder}: no interval is in the pack, so it holds no period", "name one by --period")
-    return running_period(pack.agreement, newest * SECOND)
+    return found
+
+
+def _fullest_month(pack: Pack, zone: ZoneInfo) -> Period | None:
+    """The month with most records: what a pack without a chain is about, whatever it holds around it."""
+    starts = [part.start_s for part in pack.records if len(part)]
+    if not starts:
+        return None
+    first, last = min(int(one[0]) for one in starts), max(int(one[-1]) for one in starts)
+    months = np.array(month_spans(zone, first * SECOND, (last + 1) * SECOND)) // SECOND
+    counts = np.sum([np.diff(np.searchsorted(one, months), axis=1)[:, 0] for one in starts], axis=0)
+    return parse_period(f"{datetime.fromtimestamp(int(months[np.argmax(counts), 0]), zone):%Y-%m}", zone)

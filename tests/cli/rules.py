@@ -71,7 +71,7 @@ def write(
     return folder
 
 
-def told(folder: Path, period: str) -> tuple[int, dict[str, Any]]:
+def told(folder: Path, period: str | None) -> tuple[int, dict[str, Any]]:
     """Exit code and JSON of `netsla report --evidence FOLDER --period PERIOD`."""
     code = report(Where(Path("nowhere"), None, folder, period), "json", folder / "report.json")
     document: dict[str, Any] = json.loads((folder / "report.json").read_text())

@@ -249,6 +249,11 @@ def test_from_the_middle_of_the_month(tmp_path: Path) -> None:
     assert exact(found["value"], 1_296_000 - 1260, 1_296_000)  # 99.902778 %
 
 
+def test_a_pack_is_of_the_month_that_fills_it(tmp_path: Path) -> None:
+    folder = write(tmp_path, month("2026-03-28T22:00", "2026-05-02T12:00"), timezone="Europe/Berlin")
+    assert told(folder, None)[1]["period"]["name"] == "2026-04"
+
+
 def test_an_outage_over_the_edge_of_the_month(tmp_path: Path) -> None:
     rows = month("2026-03-31T20:00", "2026-05-01", ("2026-03-31T23:59", 2))
     folder = write(tmp_path, rows)
