@@ -1,113 +1,86 @@
 """Open breaches as alerts of a Prometheus Alertmanager (API v2), repeated while they stand, ended when they close.
 
-Rules: an alert is named by its labels alone, so the same breach is the same alert after every restart; `endsAt` of an
-open one lies a few minutes ahead and moves with every repetition, as Prometheus itself does it.
+Rules: an alert is known by its labels, which are the same when it begins and when it ends, also after a restart. It is
+repeated each minute while it is open, and carries an end a few minutes ahead, so that nothing stays open for ever when
+the agent is gone (prometheus.io/docs/alerting/clients). Events that stand for several (`collapsed`) are not told here:
+the states say what became of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
-import aiohttp
 import orjson
 
-from netsla.model import AlertmanagerSettings
+from netsla.model import SECOND, AlertmanagerSettings
 from netsla.sinks.base import Link, SinkError
+from netsla.sinks.post import Poster, Refused, label, poster
 from netsla.store.outbox import Event
+from netsla.wire import event as wire
 
-_REPEAT_S = 60.0
-_AHEAD = timedelta(minutes=4)
+_API = "/api/v2/alerts"
 _TIMEOUT_S = 10.0
-_AT_ONCE = 1000  # alerts in a request
-_NAMES = {"opened": "NetslaBreach", "updated": "NetslaBreach", "closed": "NetslaBreach", "no_data": "NetslaNoData",
-          "data_back": "NetslaNoData"}  # fmt: skip
-_ENDS = ("closed", "data_back")
+_REPEAT_S = 60.0
+_OPEN_FOR_S = 4 * _REPEAT_S  # three repeats in a row may be lost before it ends by itself, as with Prometheus
+_CHUNK = 500  # alerts in one request
+_HEADERS = {"Content-Type": "application/json", "User-Agent": "netsla"}
+_BREACH, _NO_DATA, _OWN = "NetslaBreach", "NetslaNoData", "NetslaAgent"
 Json = dict[str, Any]
-
-
-def alert(event: Mapping[str, Any], now: datetime) -> Json:
-    """The alert of an event."""
-    ends = event["ended_at"] or event["decided_at"] if event["kind"] in _ENDS else (now + _AHEAD).isoformat()
-    return {
-        "labels": _labels(event, _NAMES[event["kind"]]),
-        "annotations": {
-            "summary": f"{event['agreement']['id']}/{event['endpoint']['id']}: {event['objective']['id']} "
-            f"{event['objective']['target']} {event['kind'].replace('_', ' ')}",
-            "value": "" if event.get("value") is None else str(event["value"]),
-            "customer": event["agreement"]["customer"],
-            "address": event["endpoint"]["address"],
-        },
-        "startsAt": event["onset"],
-        "endsAt": ends,
-    }
-
-
-def _labels(payload: Mapping[str, Any], name: str) -> dict[str, str]:
-    return {
-        "alertname": name,
-        "agent": payload["agent"],
-        "agreement": payload["agreement"]["id"],
-        "endpoint": payload["endpoint"]["id"],
-        "objective": payload["objective"]["id"],
-        "severity": payload["severity"],
-    }
-
-
-def standing(states: Mapping[str, bytes], now: datetime) -> list[Json]:
-    """The alerts of every breach that is open and told."""
-    found = []
-    for body in states.values():
-        payload = orjson.loads(body)
-        breach = payload["breach"]
-        if breach and breach["told"]:
-            event = {**payload, "kind": "opened", "onset": breach["onset"], "value": breach["worst"]}
-            found.append(alert(event, now))
-    return found
 
 
 class AlertmanagerLink:
     """A session with one Alertmanager."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self._session, self._url = session, url
+    def __init__(self, to: Poster) -> None:
+        self._to = to
         self._states: Mapping[str, bytes] = {}
-        self._repeat_at = 0.0
+        self._repeated = float("-inf")  # monotonic
 
     async def deliver(self, events: Sequence[Event]) -> Mapping[str, str]:
-        """All in one request; it is taken or refused as a whole."""
-        why = await self._post([alert(orjson.loads(one.payload), datetime.now(UTC)) for one in events])
-        return {one.id: why for one in events} if why else {}
+        """All in one request; one by one when it is refused, to find the one that is wrong."""
+        now_ns = time.time_ns()
+        payloads = [(one.id, orjson.loads(one.payload)) for one in events]
+        alerts = [(name, alert_of(payload, now_ns)) for name, payload in payloads if "collapsed" not in payload]
+        if not alerts:
+            return {}
+        try:
+            await self._post([alert for _, alert in alerts])
+        except Refused:
+            return await self._one_by_one(alerts)
+        return {}
+
+    async def _one_by_one(self, alerts: Sequence[tuple[str, Json]]) -> dict[str, str]:
+        refused = {}
+        for name, alert in alerts:
+            try:
+                await self._post([alert])
+            except Refused as why:
+                refused[name] = str(why)
+        return refused
 
     async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> None:
-        """Repeat what stands, once a minute."""
+        """Repeat what stands, once a minute; raises SinkError."""
         self._states = states if changed else self._states
-        now = asyncio.get_running_loop().time()
-        if now < self._repeat_at:
+        if time.monotonic() - self._repeated < _REPEAT_S:
             return
-        self._repeat_at = now + _REPEAT_S
-        alerts = standing(self._states, datetime.now(UTC))
-        for begin in range(0, len(alerts), _AT_ONCE):
-            await self._post(alerts[begin : begin + _AT_ONCE])
+        found = (alert for body in self._states.values() for alert in open_alerts(body, time.time_ns()))
+        while some := list(islice(found, _CHUNK)):
+            try:
+                await self._post(some)
+            except Refused as why:
+                raise SinkError(str(why)) from why
+        self._repeated = time.monotonic()
 
-    async def _post(self, alerts: Sequence[Json]) -> str:
-        where = f"{self._url.rstrip('/')}/api/v2/alerts"
-        try:
-            async with self._session.post(where, data=orjson.dumps(alerts)) as answer:
-                if answer.status < 300:
-                    return ""
-                said = (await answer.text())[:200]
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SinkError(f"{where}: {str(error) or 'no answer in time'}") from error
-        if answer.status in (400, 401, 403, 404, 413, 422):
-            return f"{where} answered {answer.status}: {said}"
-        raise SinkError(f"{where} answered {answer.status}")
+    async def _post(self, alerts: Sequence[Json]) -> None:
+        await self._to.post(orjson.dumps(alerts), _HEADERS)
 
     async def broken(self) -> None:
-        """There is no connection to lose."""
+        """There is no connection to lose; requests fail."""
         await asyncio.Event().wait()
 
 
@@ -115,13 +88,76 @@ class AlertmanagerSink:
     """One Alertmanager."""
 
     def __init__(self, settings: AlertmanagerSettings) -> None:
-        self.name = f"alertmanager {settings.url}"
-        self._url = settings.url
+        self._url = settings.url + _API
+        self.name = label("alertmanager", settings.url)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
         """A session; whether anybody is there shows with the first alert."""
-        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-        headers = {"Content-Type": "application/json", "User-Agent": "netsla"}
-        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
-            yield AlertmanagerLink(session, self._url)
+        async with poster(self._url, _TIMEOUT_S) as to:
+            yield AlertmanagerLink(to)
+
+
+# --- alerts -------------------------------------------------------------------------------------------
+
+
+def alert_of(payload: Json, now_ns: int) -> Json:
+    """The alert of an event."""
+    kind = payload["kind"]
+    name = _NO_DATA if kind in ("no_data", "data_back") else _BREACH
+    ended = payload["ended_at"] or wire.instant(now_ns) if kind in ("closed", "data_back") else None
+    notes = {
+        "value": payload["value"],
+        "evidence": payload["evidence"],
+        "event_id": payload["id"],
+        "acknowledged": _seen(payload.get("acknowledged")),
+    }
+    return _alert(payload, name, payload["onset"], ended, notes, now_ns)
+
+
+def open_alerts(state: bytes, now_ns: int) -> list[Json]:
+    """What a state says is open and was told: a breach, missing data, or both."""
+    if b'"breach":null' in state and b'"silent_since":null' in state:
+        return []  # most of them: not worth parsing
+    payload = orjson.loads(state)
+    found, breach = [], payload["breach"]
+    if breach and breach["told"]:
+        notes = {"value": breach["worst"], "event_id": breach["id"], "acknowledged": _seen(breach["acknowledged"])}
+        found.append(_alert(payload, _BREACH, breach["onset"], None, notes, now_ns))
+    if payload["silent_since"]:
+        found.append(_alert(payload, _NO_DATA, payload["silent_since"], None, {}, now_ns))
+    return found
+
+
+def _alert(payload: Json, name: str, onset: str, ended: str | None, notes: Json, now_ns: int) -> Json:
+    """`ended` None: it is open."""
+    agreement, endpoint, objective = payload["agreement"], payload["endpoint"], payload["objective"]
+    own = agreement["id"] == wire.OWN
+    labels = {
+        "alertname": _OWN if own else name,
+        "agent": payload["agent"],
+        "agreement": agreement["id"],
+        "endpoint": endpoint["id"],
+        "objective": objective["id"],
+        "severity": payload["severity"],
+    }
+    asked = " ".join(str(objective[key]) for key in ("metric", "statistic", "target") if objective[key])
+    where = objective["id"].replace("_", " ") if own else f"{agreement['id']} {endpoint['id']}: {objective['id']}"
+    told = {
+        "summary": where if own else f"{where} ({asked})",
+        "customer": agreement["customer"],
+        "address": endpoint["address"],
+        "target": objective["target"],
+        "window": objective["window"],
+        **notes,
+    }
+    return {
+        "labels": labels,
+        "annotations": {key: str(value) for key, value in told.items() if value not in (None, "")},
+        "startsAt": onset,
+        "endsAt": ended or wire.instant(now_ns + int(_OPEN_FOR_S * SECOND)),
+    }
+
+
+def _seen(acknowledged: Mapping[str, str] | None) -> str | None:
+    return f"{acknowledged['by']}: {acknowledged['why']}" if acknowledged else None

@@ -1,85 +1,113 @@
-"""Events by HTTP POST: the same payload, signed, under the same id on every retry.
+"""Events to a URL by HTTP POST: the same payload as over MQTT, one event per request.
 
-Rules: `Idempotency-Key` is the event's id. `X-Netsla-Signature` is `t=<unix seconds>,v1=<hex>`: HMAC-SHA256 by the shared
-secret over `<t>.<body>`, so that neither body nor time can be changed. 2xx takes the event; 4xx but 408, 425 and 429
-refuses it (it stays pending and is tried again much later); everything else breaks the link.
+Rules: headers and signature are those of Standard Webhooks (github.com/standard-webhooks): `webhook-id` is the event's
+id on every try, beside it `Idempotency-Key`; `webhook-signature` is HMAC-SHA256 over `id.timestamp.body`. A receiver
+that is ill for one event only (500 for this, 200 for others) holds up that event alone. The URL may hold a token: only
+its host is ever shown.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import hashlib
 import hmac
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import aiohttp
-
-from netsla.model import WebhookSettings
+from netsla.model import SECOND, WebhookSettings
 from netsla.sinks.base import Link, SinkError
+from netsla.sinks.post import Poster, Refused, label, poster
+from netsla.sinks.secret import current
 from netsla.store.outbox import Event
 
+_BASE64_KEY = "whsec_"  # such a secret is a key in base64, as Standard Webhooks writes it
 _AT_ONCE = 8  # requests under way
-_AGAIN = (408, 425, 429)
-
-
-def signature(secret: str, body: bytes, at_s: int) -> str:
-    """The header's value."""
-    digest = hmac.new(secret.encode(), f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at_s},v1={digest}"
 
 
 class WebhookLink:
-    """A session with the receiver."""
+    """A session with a receiver."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: WebhookSettings) -> None:
-        self._session, self._settings = session, settings
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+    def __init__(self, to: Poster, settings: WebhookSettings) -> None:
+        self._to, self._settings = to, settings
 
     async def deliver(self, events: Sequence[Event]) -> Mapping[str, str]:
-        """Some at a time."""
-        results = await asyncio.gather(*(self._post(one) for one in events), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return {one.id: str(why) for one, why in zip(events, results, strict=True) if why}
+        """All of them, some at a time; raises SinkError when the receiver took none and is ill."""
+        key = _key(await current(self._settings.secret)) if self._settings.secret else None
+        batch = _Batch()
+        await asyncio.gather(*(self._post(one, key, batch) for one in events))
+        if batch.ill and not batch.taken:
+            raise batch.ill
+        return batch.refused
 
-    async def _post(self, event: Event) -> str:
-        """Why it was refused, or "" if it was taken."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": event.id}
-        if self._settings.secret is not None:
-            headers["X-Netsla-Signature"] = signature(self._settings.secret.value, event.payload, int(time.time()))
-        async with self._slots:
+    async def _post(self, event: Event, key: bytes | None, batch: _Batch) -> None:
+        async with batch.room:
+            if batch.ill and not batch.taken:
+                batch.refused[event.id] = str(batch.ill)
+                return
             try:
-                async with self._session.post(self._settings.url, data=event.payload, headers=headers) as answer:
-                    status = answer.status
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise SinkError(f"{self._settings.url}: {str(error) or 'no answer in time'}") from error
-        if 200 <= status < 300:
-            return ""
-        if 400 <= status < 500 and status not in _AGAIN:
-            return f"{self._settings.url} answered {status}"
-        raise SinkError(f"{self._settings.url} answered {status}")
+                await self._to.post(event.payload, headers(event, key, int(time.time())))
+                batch.taken = True
+            except SinkError as error:
+                batch.ill = error
+                batch.refused[event.id] = str(error)
+            except Refused as refused:
+                batch.refused[event.id] = str(refused)
 
     async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> None:
         """A receiver of events keeps its own state."""
 
     async def broken(self) -> None:
-        """There is no connection to lose."""
+        """There is no connection to lose; requests fail."""
         await asyncio.Event().wait()
+
+
+class _Batch:
+    """What becomes of one batch."""
+
+    def __init__(self) -> None:
+        self.room = asyncio.Semaphore(_AT_ONCE)
+        self.refused: dict[str, str] = {}
+        self.taken = False
+        self.ill: SinkError | None = None
 
 
 class WebhookSink:
     """One receiver."""
 
     def __init__(self, settings: WebhookSettings) -> None:
-        self.name = f"webhook {settings.url}"
         self._settings = settings
+        self.name = label("webhook", settings.url)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
         """A session; whether anybody is there shows with the first event."""
-        timeout = aiohttp.ClientTimeout(total=self._settings.timeout_ns / 1e9)
-        async with aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "netsla"}) as session:
-            yield WebhookLink(session, self._settings)
+        async with poster(self._settings.url, self._settings.timeout_ns / SECOND) as to:
+            yield WebhookLink(to, self._settings)
+
+
+def headers(event: Event, key: bytes | None, now_s: int) -> dict[str, str]:
+    """The headers of a request; `now_s` is the Unix time of this try."""
+    found = {
+        "Content-Type": "application/json",
+        "User-Agent": "netsla",
+        "Idempotency-Key": event.id,
+        "webhook-id": event.id,
+        "webhook-timestamp": str(now_s),
+    }
+    if key is not None:
+        signed = b".".join((event.id.encode(), str(now_s).encode(), event.payload))
+        mac = hmac.new(key, signed, hashlib.sha256).digest()
+        found["webhook-signature"] = f"v1,{base64.b64encode(mac).decode()}"
+    return found
+
+
+def _key(secret: str) -> bytes:
+    if secret.startswith(_BASE64_KEY):
+        try:
+            return base64.b64decode(secret.removeprefix(_BASE64_KEY), validate=True)
+        except binascii.Error as error:
+            raise SinkError(f"the secret begins with {_BASE64_KEY} and is not base64: see secret_file") from error
+    return secret.encode()
