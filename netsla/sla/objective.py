@@ -236,4 +236,5 @@ def read_percentiles(bench: Bench, window: Window, out: Verdicts) -> None:
         out.value[bench.number[chosen]] = quantiles(window.histogram, (share,), bench.place[chosen])[0]
     value, standing = out.value[bench.number], out.standing[bench.number]
     value = np.where(standing == MET, np.minimum(value, target), value)
-    out.value[bench.number] = np.where(standing == BREACHED, np.maximum(value, np.nextafter(target, np.inf)), value)
+    value = np.where(standing == BREACHED, np.maximum(value, np.nextafter(target, np.inf)), value)
+    out.value[bench.number] = np.where(standing == NO_DATA, np.nan, value)
