@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from netsla import config
 from netsla.clock import StepWatch
 from netsla.control import ControlServer, Handler, Peer, Request
 from netsla.errors import ConfigError, Exit, HostError
+from netsla.excluding import Excluding
 from netsla.history import History
 from netsla.model import SECOND, Plan, ProbeType, Target
 from netsla.probes.icmp import IcmpProber
@@ -32,6 +34,7 @@ from netsla.probes.naming import Names
 from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
 from netsla.probes.tcp import TcpProber
 from netsla.sla.engine import Engine
+from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet, FleetObjective, Roster
 from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
 from netsla.sla.tally import Column
@@ -62,6 +65,7 @@ class Agent:
         self._roster = Roster()
         self._history = History(Path(self._plan.agent.state_dir))
         self._telling = Telling(self._plan, self._history.ledger, self._address_of)
+        self._excluding = Excluding(self._history.ledger, lambda: self._plan, self._exclude)
         self._engine = Engine(self._history.read_cell)
         self._viewer = Viewer(self._engine)
         self._worker = ThreadPoolExecutor(1, "engine")
@@ -111,8 +115,23 @@ class Agent:
         """Bring the windows back while the probers probe already."""
         fleet = self._fleet
         assert fleet is not None
+        await self._with_engine(self._recall_exclusions)
         log.info("%s", await self._with_engine(lambda: self._history.restore(self._engine, fleet)))
         await self._with_engine(lambda: self._telling.restore(self._engine, fleet))
+
+    def _recall_exclusions(self) -> None:
+        """What was agreed at run time holds over restarts."""
+        self._history.ledger.flush()
+        try:
+            held = self._excluding.in_force()
+        except sqlite3.Error as error:
+            log.warning("exclusions cannot be read back: %s", error)
+            return
+        for agreement, exclusions in held.items():
+            self._engine.exclude(agreement, exclusions, time.time_ns())
+
+    async def _exclude(self, agreement: str, exclusions: tuple[Exclusion, ...]) -> None:
+        await self._with_engine(lambda: self._engine.exclude(agreement, exclusions, time.time_ns()))
 
     async def _until_end(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Wait for the end; a task that dies of a bug ends the agent, and the service manager restarts it."""
@@ -151,8 +170,11 @@ class Agent:
         answers: dict[str, Handler] = {
             "status": self._answer_status,
             "reload": self._answer_reload,
-            "breaches": self._answer_breaches,
+            "breaches": lambda request, _peer: self._telling.answer_breaches(request),
             "acknowledge": self._answer_acknowledge,
+            "exclusion_add": self._excluding.answer_add,
+            "exclusion_cancel": self._excluding.answer_cancel,
+            "exclusion_list": lambda request, _peer: self._excluding.answer_list(request),
         }
         self._control = ControlServer(plan.agent.socket, answers)
         await self._control.start()
@@ -355,9 +377,6 @@ class Agent:
     async def _answer_reload(self, _request: Request, peer: Peer) -> dict[str, str]:
         log.info("reload asked for by uid %d, pid %d", peer.uid, peer.pid)
         return {"status": await self.reload()}
-
-    async def _answer_breaches(self, request: Request, _peer: Peer) -> bytes:
-        return await self._telling.answer_breaches(request)
 
     async def _answer_acknowledge(self, request: Request, peer: Peer) -> dict[str, str]:
         return await self._with_engine(lambda: self._telling.acknowledge(self._engine, request, peer))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import socket
 import stat
 import struct
@@ -51,6 +52,14 @@ Handler = Callable[[Request, Peer], Awaitable[bytes | Mapping[str, Any]]]
 def peer_of(sock: socket.socket) -> Peer:
     """The credentials of the other end of a connected unix socket."""
     return Peer(*_CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)))
+
+
+def name_of(uid: int) -> str:
+    """A user by name, or by number where the host knows none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 # --- the asking end --------------------------------------------------------------------------------

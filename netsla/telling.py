@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pwd
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +22,7 @@ import orjson
 
 from netsla import paths
 from netsla.alerting import Alerting
-from netsla.control import Peer
+from netsla.control import Peer, name_of
 from netsla.errors import AgentError
 from netsla.model import Plan
 from netsla.sinks import sinks_of
@@ -169,11 +168,3 @@ def _collapse(objective: str, events: Sequence[Event]) -> Event:
     event_id = wire.uuid7(time.time_ns() // 1_000_000, os.urandom(10))
     payload = wire.collapsed([orjson.loads(one.payload) for one in events], event_id)
     return Event(event_id, objective, wire.dump(payload), events[-1].at_ns)
-
-
-def name_of(uid: int) -> str:
-    """A user by name, or by number where the host knows none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"

@@ -265,3 +265,64 @@ def init(
     from netsla.cli import init as command
 
     raise typer.Exit(command.init(file, force=force))
+
+
+maintenance = typer.Typer(help="Time that does not count: add, list, cancel.", no_args_is_help=True)
+app.add_typer(maintenance, name="maintenance")
+
+
+@maintenance.command("add")
+def maintenance_add(
+    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    start: Annotated[
+        str, typer.Option("--start", help="2026-10-05T02:00 (the agreement's zone), with offset, or now.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    end: Annotated[str | None, typer.Option("--end", help="Like --start.")] = None,
+    duration: Annotated[str | None, typer.Option("--duration", help="Instead of --end: 2h.")] = None,
+    endpoint: Annotated[str | None, typer.Option("--endpoint", help="Only this endpoint.")] = None,
+    cause: Annotated[
+        str, typer.Option("--cause", help="maintenance, force_majeure, customer_equipment, …")
+    ] = "maintenance",
+    reference: Annotated[str, typer.Option("--reference", help="Ticket or change number.")] = "",
+    announced: Annotated[
+        str | None, typer.Option("--announced", help="When the other party was told (else now).")
+    ] = None,
+    accepted_by: Annotated[str, typer.Option("--accepted-by", help="Who of the other party accepted it.")] = "",
+    name: Annotated[str | None, typer.Option("--id", help="Its id (else one is made).")] = None,
+    socket: Socket = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Record an exclusion, effective at once, also for what has passed."""
+    from netsla.cli import maintenance as command
+
+    request = {"agreement": agreement, "start": start, "end": end, "duration": duration, "endpoint": endpoint}
+    request |= {"cause": cause, "reason": reason, "reference": reference, "announced": announced}
+    request |= {"accepted_by": accepted_by, "id": name}
+    raise typer.Exit(command.add(socket_path(socket, config), request))
+
+
+@maintenance.command("list")
+def maintenance_list(
+    agreement: Named = None,
+    form: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TABLE,
+    socket: Socket = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Show what is planned, and all that was ever recorded."""
+    from netsla.cli import maintenance as command
+
+    raise typer.Exit(command.listing(socket_path(socket, config), config, agreement, form.value))
+
+
+@maintenance.command("cancel")
+def maintenance_cancel(
+    name: Annotated[str, typer.Argument(metavar="ID", help="The exclusion's id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it does not hold.")],
+    socket: Socket = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Take an exclusion back; it stays in the record."""
+    from netsla.cli import maintenance as command
+
+    raise typer.Exit(command.cancel(socket_path(socket, config), name, reason))

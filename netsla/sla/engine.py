@@ -55,6 +55,7 @@ class Engine:
         self.runs, self.alerts = Runs(), Alerts()
         self.breaches = np.zeros(0, np.int64)  # opened, by objective number
         self._changes: list[Change] = []
+        self._objective_places = np.zeros(0, np.int64)  # by objective, in the fleet's order
         self.benches: tuple[Bench, ...] = ()
         self.grader = Grader()
         self.isolated = False
@@ -99,6 +100,7 @@ class Engine:
         self._cover_verdicts(fleet)
         self.runs.cover(len(self._thresholds_us), fleet.rows, fleet.fresh_rows)
         self.alerts.load(fleet, now_ns)
+        self._objective_places = np.array([one.endpoint.place for one in fleet.objectives], np.int64)
         self.benches = arrange(fleet, self.windows)
         self._enter_periods()
         if before is not None:
@@ -512,7 +514,9 @@ class Engine:
                 elif self._judged != self.accounts.version:
                     judge_time(bench, self.accounts, self.verdicts)
             self._judged = self.accounts.version
-        changes = self.alerts.step(now_ns, self.verdicts, self.runs, isolated=isolated)
+        here = self.duty.at(now_ns // self.duty.cell_ns)
+        excluded = here.away[self._objective_places] if here.any_away else None
+        changes = self.alerts.step(now_ns, self.verdicts, self.runs, isolated=isolated, excluded=excluded)
         for change in changes:
             if change.kind == "opened" and change.number >= 0:
                 self.breaches[change.number] += 1
