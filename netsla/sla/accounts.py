@@ -105,11 +105,10 @@ class Accounts:
         for one in fleet.endpoints:
             self._rows_at[one.place] = tuple(probe.row for probe in one.probes)
             self._cells[one.place] = one.endpoint.uptime.interval_ns // (fleet.seconds * SECOND) or 1
+        self._steps = sorted({int(self._cells[place]) for place in self._rules})
         begin = [place for place in self._rules if place in fresh]
         self._classes.load(fleet.places, begin, [self._rules[place] for place in begin])
-        repairing = [
-            one.endpoint.place for one in fleet.objectives if one.objective.metric is Metric.TIME_TO_REPAIR
-        ]
+        repairing = [one.endpoint.place for one in fleet.objectives if one.objective.metric is Metric.TIME_TO_REPAIR]
         self.repairs.load(fleet.places, repairing, fleet.fresh_places)
         for k in range(self._marks.open_k, self._marks.end_k):
             mark = self._marks.open(k)
@@ -181,11 +180,13 @@ class Accounts:
 
     def _book(self, k: int, due: npt.NDArray[np.bool_], step: Assigned) -> list[Change]:
         changes: list[Change] = []
-        for cells in np.unique(self._cells[due]).tolist():
+        for cells in self._steps:
+            if (k + 1) % cells:
+                continue
             places = np.flatnonzero(due & (self._cells == cells))
             for back in range(cells - 1, -1, -1):
                 changes += self._put(k - back, places, step.codes[places])
-        for number in np.unique(step.k).tolist():
+        for number in sorted(set(step.k.tolist())):
             some = step.k == number
             changes += self._put_interval(number, step.place[some], step.code[some])
         for place, first, end, code in step.decided:
@@ -195,7 +196,7 @@ class Accounts:
 
     def _put_interval(self, number: int, places: IntArray, codes: Codes) -> list[Change]:
         changes: list[Change] = []
-        for cells in np.unique(self._cells[places]).tolist():
+        for cells in self._steps:
             mine = self._cells[places] == cells
             for cell in range(number * cells, (number + 1) * cells):
                 changes += self._put(cell, places[mine], codes[mine])
@@ -219,6 +220,8 @@ class Accounts:
         turn = old != codes
         if not turn.all():
             places, codes, old = places[turn], codes[turn], old[turn]
+            if not len(places):
+                return []
         share = here.share_ns[places]
         for name, book in self._books.items():
             if k < self._gone[name]:
@@ -390,9 +393,7 @@ class Accounts:
         self.version += 1
         return np.array(sorted(entering), np.int32), again
 
-    def _enter(
-        self, window: Window, members: list[tuple[int, list[int]]], start_ns: int, end_ns: int, k: int
-    ) -> None:
+    def _enter(self, window: Window, members: list[tuple[int, list[int]]], start_ns: int, end_ns: int, k: int) -> None:
         cell_ns = self._seconds * SECOND
         places = np.array([place for place, _ in members])
         rows = np.array([row for _, some in members for row in some])

@@ -71,4 +71,3 @@ class Classes:
         """Quiet places were silent up to interval `k`."""
         self.track.skip(places, k)
         self._undecided = self.track.undecided_k
-

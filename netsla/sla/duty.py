@@ -33,7 +33,9 @@ BoolArray = npt.NDArray[np.bool_]
 Given = Mapping[str, tuple[Exclusion, ...]]
 
 _HOUR = 3600  # seconds: what is worked out at once; every interval divides it
-_HOURS_KEPT = 24  # the present one, and the one that every window is leaving
+_HOURS_KEPT = 48  # the present one, and the one that every window is leaving
+_DAY = 24  # hours: spans are looked up for a day at once
+_DAYS_KEPT = 48
 _CELLS_KEPT = 16
 _FOR_EVER = 2**62  # ns
 _ON, _OFF = 0, 1  # rows of every hour's table: everything counts, nothing does
@@ -78,6 +80,19 @@ class _Table:
     plain: bool  # everything counts, for everybody
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Near:
+    """Spans of a day in UTC: scheduled by contract terms, excluded by agreement and endpoint."""
+
+    start_ns: int
+    scheduled: dict[tuple[Hours, str, int, int], Spans]
+    without: dict[tuple[str, str | None], Spans]
+
+    @property
+    def end_ns(self) -> int:
+        return self.start_ns + _DAY * _HOUR * SECOND
+
+
 class Duty:
     """Answers for one fleet under one set of exclusions; never changes."""
 
@@ -99,6 +114,7 @@ class Duty:
         self._interval = np.array([1 if key is None else key.cells for key in self._keys], np.int64)
         self._tables: OrderedDict[int, _Table] = OrderedDict()
         self._cells: OrderedDict[int, Here] = OrderedDict()
+        self._days: OrderedDict[int, _Near] = OrderedDict()
         self._ruled: _Rulings = known.rulings_but(changed) if known else {}
         everything = np.full(fleet.places, self.cell_ns, np.int64) * self.used
         nothing = np.zeros(fleet.places, bool)
@@ -166,9 +182,9 @@ class Duty:
         share = [np.full(count, self.cell_ns, np.int64), np.zeros(count, np.int64)]
         out, away = [np.zeros(count, bool)] * 2, [np.zeros(count, bool), np.ones(count, bool)]
         numbers = np.empty(len(self._groups), np.int64)
-        service: dict[tuple[Hours, str], Spans] = {}
+        near = self._near(hour // _DAY)
         for number, group in enumerate(self._groups):
-            found = self._row(group, hour * _HOUR * SECOND, service)
+            found = self._row(group, hour * _HOUR * SECOND, near)
             if isinstance(found, int):
                 numbers[number] = found
                 continue
@@ -180,20 +196,24 @@ class Duty:
         plain = bool((row_of[self.used] == _ON).all())
         return _Table(np.array(share), np.array(out), np.array(away), row_of, plain)
 
-    def _row(
-        self, group: _Group, start_ns: int, service: dict[tuple[Hours, str], Spans]
-    ) -> int | tuple[IntArray, BoolArray, BoolArray]:
+    def _near(self, day: int) -> _Near:
+        found = self._days.get(day)
+        if found is None:
+            found = self._days[day] = _Near(day * _DAY * _HOUR * SECOND, {}, {})
+            if len(self._days) > _DAYS_KEPT:
+                self._days.popitem(last=False)
+        return found
+
+    def _row(self, group: _Group, start_ns: int, near: _Near) -> int | tuple[IntArray, BoolArray, BoolArray]:
         end_ns = start_ns + _HOUR * SECOND
         if end_ns <= group.start_ns or start_ns >= group.end_ns:
             return _OFF
-        without = self._without(group, start_ns, end_ns)
+        without = self._without(group, near)
+        without = without[(without[:, 1] > start_ns) & (without[:, 0] < end_ns)]
         round_the_clock = not group.hours.weekly and not group.hours.holidays
         if round_the_clock and group.start_ns <= start_ns and end_ns <= group.end_ns and not len(without):
             return _ON
-        key = (group.hours, group.zone)
-        if key not in service:
-            service[key] = service_spans(group.hours, ZoneInfo(group.zone), start_ns, end_ns)
-        scheduled = intersect(service[key], spans([(group.start_ns, group.end_ns)]))
+        scheduled = self._scheduled(group, near)
         cell_ns, step_ns = self.cell_ns, self.cell_ns * group.cells
         share = covered_ns(scheduled, start_ns + np.arange(self._count) * cell_ns, cell_ns)
         idle = share.reshape(-1, group.cells).sum(axis=1) == 0
@@ -202,12 +222,22 @@ class Duty:
 
     # --- exclusions ---------------------------------------------------------------------------------
 
-    def _without(self, group: _Group, start_ns: int, end_ns: int) -> Spans:
+    @staticmethod
+    def _scheduled(group: _Group, near: _Near) -> Spans:
+        key = (group.hours, group.zone, group.start_ns, group.end_ns)
+        if key not in near.scheduled:
+            hours = service_spans(group.hours, ZoneInfo(group.zone), near.start_ns, near.end_ns)
+            near.scheduled[key] = intersect(hours, spans([(group.start_ns, group.end_ns)]))
+        return near.scheduled[key]
+
+    def _without(self, group: _Group, near: _Near) -> Spans:
         if not group.agreement:
             return _NOTHING
-        out = self._rulings(group.agreement, group.endpoint, start_ns, end_ns)[0]
-        near: Spans = out[(out[:, 1] > start_ns) & (out[:, 0] < end_ns)]
-        return near
+        key = (group.agreement, group.endpoint)
+        if key not in near.without:
+            out = self._rulings(*key, near.start_ns, near.end_ns)[0]
+            near.without[key] = out[(out[:, 1] > near.start_ns) & (out[:, 0] < near.end_ns)]
+        return near.without[key]
 
     def stopped(self, place: int, start_ns: int, end_ns: int) -> Spans:
         """What stops the clock of a repair in this time."""

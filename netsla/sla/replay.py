@@ -156,4 +156,3 @@ class Replay:
                 mark.widen(more)
             mark.codes[self._places] = found.new[row]
             self._marks.put(found.start_k + row, mark)
-

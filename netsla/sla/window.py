@@ -95,9 +95,7 @@ class Window:
         """Places in use."""
         return np.flatnonzero(self.rows >= 0).astype(np.int32)
 
-    def add(
-        self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1, away: RowArray | None = None
-    ) -> None:
+    def add(self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1, away: RowArray | None = None) -> None:
         """Add what was counted for cell `k` (or, with `sign` -1, take it away again).
 
         `away` are the rows for which it does not count.
