@@ -25,7 +25,7 @@ def export(where: Where, folder: Path) -> int:
         try:
             made = write_pack(
                 folder, source.agreement, records, source.exclusions, period=source.period.name,
-                until_ns=source.until_ns, links=source.links, latencies=source.latencies,
+                until_ns=source.until_ns, links=source.links(), latencies=source.latencies,
             )  # fmt: skip
         except OSError as error:
             raise NetslaError(f"cannot write {folder}: {error.strerror}", "name another folder with -o") from error

@@ -119,9 +119,12 @@ class StoredBlock:
         return f"block {self.id} ({whose or 'references'}, hour {hour_text(self.hour)})"
 
 
-def links_of(block: StoredBlock, previous: dict[str, bytes]) -> dict[str, Link]:
-    """The links of a block by agreement, digests made from what lies there; raises BrokenError."""
-    figures = digest_hour(block.hour, block.seconds, block.lanes, block.hours())
+def links_of(block: StoredBlock, previous: dict[str, bytes], hour: Hour | None = None) -> dict[str, Link]:
+    """The links of a block by agreement, digests made from what lies there; raises BrokenError.
+
+    `hour` saves decoding the figures again.
+    """
+    figures = digest_hour(block.hour, block.seconds, block.lanes, hour or block.hours())
     stored = chain.stored_digest(block.lane_ids, block.figures, block.spectrum)
     lanes = {name: block.lanes[first:last] for name, first, last in owners(block.lanes)}
     return {
@@ -177,27 +180,44 @@ class Look:
 
     def distribution(self, agreement: str, start_ns: int, end_ns: int) -> dict[Lane, IntArray]:
         """Latency histograms over [start, end), to the hour where it is sealed: by lane, BUCKETS counts."""
-        first, last = start_ns // SECOND, -(-end_ns // SECOND)
-        out: dict[Lane, IntArray] = defaultdict(lambda: np.zeros(BUCKETS, np.int64))
-        for block in self.blocks(first // HOUR, -(-last // HOUR), agreement):
-            hour = block.hours()
-            mine = {row: lane for row, lane in enumerate(block.lanes) if lane.agreement == agreement}
-            _add_spectrum(out, mine, block.histogram(hour), hour.present.shape[1])
-        for cell, layout in self.cells(first, last):
-            mine = {row: lane for lane, row in layout.rows.items() if lane.agreement == agreement}
-            _add_spectrum(out, mine, cell.spectrum, 1)
-        return dict(out)
+        out = self._loose_distribution(agreement, start_ns, end_ns)
+        for block in self._chained(agreement, start_ns, end_ns):
+            _add_block(out, block, block.hours(), agreement)
+        return out
 
     def links(self, agreement: str, start_ns: int, end_ns: int) -> list[Link]:
         """The chain of the hours that touch [start, end), whole."""
-        first, last = start_ns // SECOND // HOUR, -(-end_ns // SECOND // HOUR)
-        chained = sorted(self.blocks(first, last, agreement), key=lambda block: block.id)
-        found: list[Link] = []
-        for block in chained:
-            previous = dict.fromkeys((lane.agreement for lane in block.lanes), b"")
-            previous[agreement] = self.previous(block, agreement)
-            found.append(links_of(block, previous)[agreement])
-        return found
+        return [self._link(block, block.hours(), agreement) for block in self._chained(agreement, start_ns, end_ns)]
+
+    def links_and_distribution(
+        self, agreement: str, start_ns: int, end_ns: int
+    ) -> tuple[list[Link], dict[Lane, IntArray]]:
+        """Both of them, for one decoding."""
+        out = self._loose_distribution(agreement, start_ns, end_ns)
+        links = []
+        for block in self._chained(agreement, start_ns, end_ns):
+            hour = block.hours()
+            links.append(self._link(block, hour, agreement))
+            _add_block(out, block, hour, agreement)
+        return links, out
+
+    def _chained(self, agreement: str, start_ns: int, end_ns: int) -> Iterator[StoredBlock]:
+        """The blocks of the hours that touch [start, end), in the order of the chain."""
+        entries = self._index(start_ns // SECOND // HOUR, -(-end_ns // SECOND // HOUR), agreement)
+        owned = sorted(one.id for one in entries if any(lane.agreement == agreement for lane in one.lanes))
+        return map(self.block, owned)
+
+    def _link(self, block: StoredBlock, hour: Hour, agreement: str) -> Link:
+        previous = dict.fromkeys((lane.agreement for lane in block.lanes), b"")
+        previous[agreement] = self.previous(block, agreement)
+        return links_of(block, previous, hour)[agreement]
+
+    def _loose_distribution(self, agreement: str, start_ns: int, end_ns: int) -> dict[Lane, IntArray]:
+        out: dict[Lane, IntArray] = {}
+        for cell, layout in self.cells(start_ns // SECOND, -(-end_ns // SECOND)):
+            mine = {row: lane for lane, row in layout.rows.items() if lane.agreement == agreement}
+            _add_spectrum(out, mine, cell.spectrum, 1)
+        return out
 
     def previous(self, block: StoredBlock, agreement: str) -> bytes:
         """The link that a block of an agreement stands on."""
@@ -409,9 +429,19 @@ def _join(parts: list[_Part], first: int, last: int) -> Series:
     return Series(parts[0].series.lane, start[chosen], seconds, matrix, low, high, standing, reason)
 
 
+def _add_block(out: dict[Lane, IntArray], block: StoredBlock, hour: Hour, agreement: str) -> None:
+    mine = {row: lane for row, lane in enumerate(block.lanes) if lane.agreement == agreement}
+    _add_spectrum(out, mine, block.histogram(hour), hour.present.shape[1])
+
+
 def _add_spectrum(out: dict[Lane, IntArray], lanes: dict[int, Lane], spectrum: Spectrum, slots: int) -> None:
-    cell, bucket = np.divmod(spectrum.keys, BUCKETS)
-    row = cell // slots
+    if not lanes:
+        return
+    first, last = min(lanes), max(lanes) + 1
+    begin, end = np.searchsorted(spectrum.keys, [first * slots * BUCKETS, last * slots * BUCKETS])
+    cell, bucket = np.divmod(spectrum.keys[begin:end], BUCKETS)
+    at = (cell // slots - first) * BUCKETS + bucket
+    sums = np.bincount(at, spectrum.counts[begin:end], (last - first) * BUCKETS).astype(np.int64)
     for number, lane in lanes.items():
-        begin, end = np.searchsorted(row, [number, number + 1])
-        np.add.at(out[lane], bucket[begin:end], spectrum.counts[begin:end].astype(np.int64))
+        mine = sums[(number - first) * BUCKETS : (number - first + 1) * BUCKETS]
+        out[lane] = out[lane] + mine if lane in out else mine

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,14 @@ def figures_digest(
     """
     digest = hashlib.sha256(canonical([agreement, hour, seconds]))
     for endpoint, probe, thresholds_us, matrix in lanes:
-        digest.update(canonical([endpoint, probe, list(thresholds_us), len(matrix)]))
+        digest.update(_lane_head(endpoint, probe, thresholds_us, len(matrix)))
         digest.update(np.ascontiguousarray(matrix, "<i8").tobytes())
     return digest.digest()
+
+
+@lru_cache(maxsize=4096)
+def _lane_head(endpoint: str, probe: str, thresholds_us: tuple[int, ...], intervals: int) -> bytes:
+    return canonical([endpoint, probe, list(thresholds_us), intervals])
 
 
 def stored_digest(*bodies: bytes) -> bytes:

@@ -166,28 +166,33 @@ def _block(hour: int, seconds: int, lanes: tuple[Lane, ...], figures: Hour, spec
 
 def digest_hour(hour: int, seconds: int, lanes: tuple[Lane, ...], figures: Hour) -> dict[str, bytes]:
     """The figures' digests by agreement, see chain.py."""
-    tables = [
-        (lane.endpoint, lane.probe, lane.thresholds_us, figures_table(figures, number, hour, seconds, lane))
-        for number, lane in enumerate(lanes)
-    ]
+    tables = figures_tables(figures, hour, seconds)
+    whole: list[bool] = np.logical_and.reduce(figures.present, axis=1).tolist()
+    told = []
+    for row, lane in enumerate(lanes):
+        table = tables[row] if whole[row] else tables[row][figures.present[row]]
+        thresholds = lane.thresholds_us
+        told.append((lane.endpoint, lane.probe, thresholds, table[:, : len(chain.COLUMNS) + len(thresholds)]))
     return {
-        agreement: chain.figures_digest(agreement, hour, seconds, tables[first:last])
+        agreement: chain.figures_digest(agreement, hour, seconds, told[first:last])
         for agreement, first, last in owners(lanes)
     }
 
 
-def figures_table(figures: Hour, row: int, hour: int, seconds: int, lane: Lane) -> IntArray:
-    """One lane's hour as chain.COLUMNS have it, (intervals, columns)."""
-    slot = np.flatnonzero(figures.present[row])
-    m = figures.matrix[:, row]
+def figures_tables(figures: Hour, hour: int, seconds: int) -> IntArray:
+    """Every lane's hour as chain.COLUMNS have it, and all thresholds: (lanes, slots, columns)."""
+    m = figures.matrix
+    lanes, slots = figures.present.shape
+    tables = np.empty((lanes, slots, len(chain.COLUMNS) + len(m) - Column.LE), np.int64)
     columns = [
-        hour * HOUR + np.arange(figures.present.shape[1]) * seconds,
+        (hour * HOUR + np.arange(slots) * seconds)[None, :],
         m[Column.SENT], m[Column.RECEIVED], m[Column.UNMEASURED], m[Column.LATE], m[Column.DUPLICATE],
-        m[Column.RTT_SUM], figures.rtt_min_us[row], figures.rtt_max_us[row],
-        m[Column.JITTER_SUM], m[Column.JITTER_PAIRS], figures.reason[row],
+        m[Column.RTT_SUM], figures.rtt_min_us, figures.rtt_max_us,
+        m[Column.JITTER_SUM], m[Column.JITTER_PAIRS], figures.reason, *m[Column.LE :],
     ]  # fmt: skip
-    columns += list(m[Column.LE : Column.LE + len(lane.thresholds_us)])
-    return np.stack(columns, axis=1)[slot]
+    for number, column in enumerate(columns):
+        tables[:, :, number] = column
+    return tables
 
 
 # --- totals -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ outages that began in it have ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
 from netsla.store.archive import Archive, Look
 from netsla.store.evidence import Counts, Pack, check_pack, links_of_ledger, read_pack, records_of_ledger
 from netsla.store.exclusions import in_force
+from netsla.store.layout import Lane
 from netsla.store.pack_chain import PackLink, broken_links
 
 _DAY = 86_400 * SECOND
@@ -39,7 +40,10 @@ Tell = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """Everything that settles one agreement; `unchained` says why no hash chain stands behind it, "" if one does."""
+    """Everything that settles one agreement; `unchained` says why no hash chain stands behind it, "" if one does.
+
+    `links` gives the chain of all that `read` reads.
+    """
 
     agreement: Agreement
     period: Period
@@ -47,7 +51,7 @@ class Source:
     read: Read
     until_ns: int | None
     latencies: Counts
-    links: Sequence[PackLink]
+    links: Callable[[], Sequence[PackLink]]
     unchained: str
 
     def settle(self, tell: Tell | None = None, watch: Watch | None = None) -> Report:
@@ -87,16 +91,19 @@ def open_ledger(path: Path, agreement: Agreement, period: Period, now_ns: int) -
     """A period from a ledger file, also while an agent writes to it; raises sqlite3.Error."""
     with Archive(path).open() as look:
         start_ns, end_ns = context(agreement, period)
-        latencies = _latencies(look, agreement, period) if _has_percentiles(agreement) else {}
-        links = links_of_ledger(look.links(agreement.id, start_ns, end_ns))
+        if _has_percentiles(agreement):
+            found, counts = look.links_and_distribution(agreement.id, period.start_ns, period.end_ns)
+        else:
+            found, counts = look.links(agreement.id, period.start_ns, period.end_ns), {}
+        links = links_of_ledger(found)
         yield Source(
             agreement,
             period,
             in_force(look, agreement.id),
             _reader(look, agreement, start_ns, end_ns),
             horizon(look, now_ns),
-            latencies,
-            links,
+            _by_probe(counts),
+            lambda: links_of_ledger(look.links(agreement.id, start_ns, end_ns)),
             next(broken_links(links), "") or _unsealed(links, period),
         )
 
@@ -144,11 +151,11 @@ def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int) -> Rea
     return read
 
 
-def _latencies(look: Look, agreement: Agreement, period: Period) -> Counts:
+def _by_probe(counts: Mapping[Lane, IntArray]) -> Counts:
     found: dict[tuple[str, str], IntArray] = {}
-    for lane, counts in look.distribution(agreement.id, period.start_ns, period.end_ns).items():
+    for lane, mine in counts.items():
         key = (lane.endpoint, lane.probe)
-        found[key] = found[key] + counts if key in found else counts
+        found[key] = found[key] + mine if key in found else mine
     return found
 
 
@@ -170,7 +177,7 @@ def open_pack(folder: Path, named: str | None) -> Source:
     links = pack.chain.links if pack.chain is not None else ()
     why = (*check_pack(pack).breaks, _unsealed(links, period))[0]
     until_ns = pack.chain.until_ns if pack.chain is not None else None
-    return Source(pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, links, why)
+    return Source(pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, lambda: links, why)
 
 
 def _period_of(pack: Pack, named: str | None) -> Period:
