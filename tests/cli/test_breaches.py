@@ -19,7 +19,7 @@ from tests.wire.test_breaches import event
 
 
 @contextmanager
-def agent(folder: Path, answer: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def agent(folder: Path, answer: dict[str, Any], *more: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A real control socket on a loop of its own; yields its path and what it was asked."""
     import asyncio
 
@@ -33,7 +33,7 @@ def agent(folder: Path, answer: dict[str, Any]) -> Iterator[tuple[str, list[dict
         return answer
 
     async def serve() -> None:
-        server = ControlServer(path, {"breaches": handle, "acknowledge": handle})
+        server = ControlServer(path, dict.fromkeys(("breaches", "acknowledge", *more), handle))
         await server.start()
         ready.set()
         await stopped.wait()
