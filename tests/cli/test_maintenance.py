@@ -17,7 +17,8 @@ from tests.cli.test_breaches import agent
 
 SHOWN = {
     "id": "m1", "agreement": "acme", "endpoint": None, "start": "s", "end": "e", "cause": "maintenance",
-    "reason": "router", "reference": "", "announced": None, "accepted_by": None, "counts_seconds": 60, "flag": None, "why": None,
+    "reason": "router", "reference": "", "announced": None, "accepted_by": None,
+    "counts_seconds": 60, "flag": None, "why": None,
     "recorded": "r", "by": "anna", "cancelled": None, "cancelled_by": None, "cancelled_why": None,
 }  # fmt: skip
 CONFIG = """
