@@ -272,6 +272,7 @@ class Engine:
         if first in self._open or end - first <= _GAP or grid(first) != first or not self.accounts.quiet():
             return False
         self.book_silence(end)
+        self.count_missing()
         missing = np.where(self._born_k < first, self._slots, 0) * (end - first)
         self.totals.matrix[Column.UNMEASURED] += missing
         self.totals.unmeasured_by[Reason.AGENT_DOWN] += missing
@@ -286,8 +287,10 @@ class Engine:
         return max((span.seconds for span in fleet.windows.values()), default=0) // fleet.seconds + 1
 
     def book_silence(self, end_k: int) -> None:
-        """There is no record of the cells up to `end_k`; what was due in them is missing."""
+        """There is no record of the cells up to `end_k`; what was due in them is missing (`count_missing`)."""
         first = self.accounts.next_k
+        if first >= end_k:
+            return
         while self.accounts.next_k < end_k:
             k, until = self.accounts.next_k, self.accounts.grid(end_k)
             if self.accounts.quiet() and self.accounts.grid(k) == k < until:
@@ -295,7 +298,6 @@ class Engine:
             else:
                 self.book(k, self.grader.blank(k))
         self.blanks.add(first, end_k, np.arange(len(self.blanks.first_k), dtype=np.int32))
-        self.count_missing()
 
     def count_missing(self, rows: RowArray | None = None) -> None:
         """Work out anew what is missing of these rows (of all, unless said)."""

@@ -38,6 +38,7 @@ class Life:
     seconds: int
     outages: Sequence[tuple[str, int, int]] = ()
     lossy: float = 0.003
+    rolling: bool = True  # whether to have windows that slide, too
     cells: dict[int, Cell] = field(default_factory=dict)
     given: dict[str, tuple[Exclusion, ...]] = field(default_factory=dict)
     checked: int = 0
@@ -49,17 +50,27 @@ class Life:
     # --- living -------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self.engine = Engine(self._read)
+        self.roster, self.engine = Roster(), Engine(self._read)
         self.viewer = Viewer(self.engine)
-        self.fleet: Fleet = replace(Roster().lay_out(self.plan, self.now), seconds=self.seconds)
-        self.engine.load(self.fleet, self.now)
+        self._load()
         for agreement, some in self.given.items():
             self.engine.exclude(agreement, some, self.now)
+
+    def _load(self) -> None:
+        fleet = self.roster.lay_out(self.plan, self.now)
+        windows = {name: span for name, span in fleet.windows.items() if self.rolling or span.calendar}
+        self.fleet: Fleet = replace(fleet, seconds=self.seconds, windows=windows)
+        self.engine.load(self.fleet, self.now)
 
     def _read(self, k: int) -> tuple[IntArray, Spectrum]:
         if k in self.cells:
             return self.cells[k].usable()
         return np.zeros((Column.LE, self.fleet.rows), np.int64), Spectrum.merge([])
+
+    def reload(self, agreements: tuple[Agreement, ...]) -> None:
+        """The configuration is read again."""
+        self.plan = replace(self.plan, agreements=agreements)
+        self._load()
 
     def exclude(self, agreement: str, *exclusions: Exclusion) -> None:
         """From now on these are all that hold."""
@@ -158,18 +169,17 @@ class Life:
         """The report on a period, from the record alone."""
         parts = self.records(agreement, start_ns - _REACH)
 
+        step = self.seconds * SECOND
+        spectra = [self.cells[k].usable()[1] for k in range(start_ns // step, end_ns // step) if k in self.cells]
+        whole = Spectrum.merge(spectra)
+        counts = np.zeros(self.fleet.rows * BUCKETS, np.int64)
+        counts[whole.keys] = whole.counts
+
         def histogram(endpoint: str, probes: tuple[str, ...]) -> IntArray:
             rows = [p.row for one in self.fleet.endpoints if one.agreement.id == agreement.id
                     and one.endpoint.id == endpoint for p in one.probes if p.spec.name in probes]  # fmt: skip
-            counts = np.zeros(BUCKETS, np.int64)
-            step = self.seconds * SECOND
-            for k in range(start_ns // step, end_ns // step):
-                if k in self.cells:
-                    spectrum = self.cells[k].usable()[1]
-                    row, bucket = np.divmod(spectrum.keys, BUCKETS)
-                    mine = np.isin(row, rows)
-                    np.add.at(counts, bucket[mine], spectrum.counts[mine])
-            return counts
+            found: IntArray = counts.reshape(-1, BUCKETS)[rows].sum(axis=0)
+            return found
 
         return settle_agreement(
             agreement, Period("", start_ns, end_ns, 1), lambda name: [p for p in parts if p.endpoint == name],

@@ -51,7 +51,7 @@ def objectives() -> tuple[Objective, ...]:
     )
 
 
-def agreements(step_s: int, other_s: int) -> tuple[Agreement, ...]:
+def agreements(step_s: int, other_s: int, *, opens: int = 8 * 60 + 5) -> tuple[Agreement, ...]:
     """Two zones, two calendars, every uptime method, every way of accounting."""
     ping = ProbeSpec("ping", ProbeType.ICMP, interval_ns=step_s * SECOND // 4)
     tcp = ProbeSpec("tcp", ProbeType.TCP, interval_ns=step_s * SECOND // 3, port=443)
@@ -79,7 +79,7 @@ def agreements(step_s: int, other_s: int) -> tuple[Agreement, ...]:
         ),
         timezone="America/New_York",
         term_from=date(2028, 1, 1),
-        hours=Hours(tuple((day, 8 * 60 + 5, 18 * 60) for day in range(5)), frozenset([date(2028, 7, 4)])),
+        hours=Hours(tuple((day, opens, 18 * 60) for day in range(5)), frozenset([date(2028, 7, 4)])),
         measurement=Measurement(exclusions="count_as_up", unknown="down", min_coverage=Fraction(9, 10)),
     )  # fmt: skip
     fixed = Measurement(fixed_denominator_ns=43_200 * MINUTE, percentile_lost="infinite", unknown="up")
@@ -93,7 +93,7 @@ def agreements(step_s: int, other_s: int) -> tuple[Agreement, ...]:
 
 def life(begin: str, step_s: int, other_s: int, *outages: tuple[str, str, str]) -> Life:
     whole: Plan = replace(plan(), agreements=agreements(step_s, other_s))
-    return Life(whole, at(begin), step_s, [(name, at(a), at(b)) for name, a, b in outages])
+    return Life(whole, at(begin), step_s, [(name, at(a), at(b)) for name, a, b in outages], rolling=step_s < 900)
 
 
 def excluded(name: str, begin: str, end: str, cause: str = "force_majeure", endpoint: str | None = None) -> Exclusion:
@@ -143,3 +143,26 @@ def test_a_year_lived_is_the_year_settled() -> None:
     some.restart(20 * MINUTE)  # just after the edge
     some.run(at("2029-01-01T06:00"))
     assert some.checked == 13 * 2 * 8 + 13 * 2 * 8 + 13 * 8
+
+
+@pytest.mark.timeout(120)
+def test_intervals_of_several_cells_and_windows_that_slide() -> None:
+    """Contracts of 300 s and 900 s on one grid, restarts and clock steps in the middle of an interval."""
+    some = life(
+        "2028-03-24T11:50", 300, 900,
+        ("", "2028-03-25T22:40", "2028-03-26T03:05"),
+        ("sliding", "2028-03-31T21:50", "2028-04-01T10:00"),
+        ("office", "2028-03-31T18:00", "2028-04-01T07:00"),
+    )  # fmt: skip
+    some.run(at("2028-03-25T10:05"))
+    some.restart(10 * MINUTE)
+    some.run(at("2028-03-28T17:35"))
+    some.step_clock(20 * MINUTE)
+    some.run(at("2028-03-29T08:25"))
+    some.step_clock(-35 * MINUTE)
+    some.exclude("york", excluded("before", "2028-03-20T00:00", "2028-03-27T16:07"))
+    some.reload(agreements(300, 900, opens=9 * 60))  # other hours, for the whole month
+    some.run(at("2028-03-31T23:50"))
+    some.restart(MINUTE)
+    some.run(at("2028-04-05T00:10"))
+    assert some.checked == 5 * 8
