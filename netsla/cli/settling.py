@@ -29,6 +29,13 @@ from netsla.store.press import BrokenError
 from netsla.store.source import Source, open_ledger, open_pack, running_period
 
 LEDGER = "ledger.db"
+_HOST_SAYS_NO = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_AUTH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,8 @@ def _pack(folder: Path, where: Where) -> Source:
 
 
 def read_plan(path: Path) -> Plan:
-    """The configuration; its warnings go to stderr."""
-    plan, warnings = config.load(path)
-    for warning in warnings:
-        complain(str(warning))
-    return plan
+    """The configuration; its advice on how to measure is for `netsla check`: here the measuring is over."""
+    return config.load(path)[0]
 
 
 def find(plan: Plan, name: str | None) -> Agreement:
@@ -102,11 +106,16 @@ def reading(plan: Plan) -> Iterator[None]:
         yield
     except BrokenError as error:
         raise NetslaError(f"{path}: {error}", "`netsla verify` tells what else is broken") from error
-    except sqlite3.OperationalError as error:
-        remedy = "has the agent run with this configuration, and may you read its state folder?"
-        raise NetslaError(f"cannot read {path}: {error}", remedy) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if cannot_open(error):
+            remedy = "has the agent run with this configuration, and may you read its state folder?"
+            raise NetslaError(f"cannot read {path}: {error}", remedy) from error
         raise NetslaError(f"{path} is damaged: {error}", "`netsla verify` tells where; restore a copy") from error
+
+
+def cannot_open(error: Exception) -> bool:
+    """Whether it is the host that stands between us and the file, not damage (which may garble SQLite's own words)."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _HOST_SAYS_NO
 
 
 @contextmanager

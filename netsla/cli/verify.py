@@ -11,7 +11,7 @@ import sqlite3
 
 from netsla.cli.output import say
 from netsla.cli.report import as_json
-from netsla.cli.settling import Where, find, ledger_of, opened, progress, read_plan
+from netsla.cli.settling import Where, cannot_open, find, ledger_of, opened, progress, read_plan
 from netsla.errors import Exit, NetslaError
 from netsla.store.archive import Archive
 from netsla.store.evidence import verify_pack
@@ -49,10 +49,10 @@ def _ledger(where: Where) -> tuple[list[str], str]:
     try:
         with Archive(path).open() as look, progress("verifying") as tell:
             found = verify_ledger(look, name, tell)
-    except sqlite3.OperationalError as error:
-        remedy = "has the agent run with this configuration, and may you read its state folder?"
-        raise NetslaError(f"cannot read {path}: {error}", remedy) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if cannot_open(error):
+            remedy = "has the agent run with this configuration, and may you read its state folder?"
+            raise NetslaError(f"cannot read {path}: {error}", remedy) from error
         return [f"{path}: {error}"], "the file cannot be read through"
     return [str(one) for one in found.breaks], f"{found.blocks} sealed blocks, {found.notes} notes"
 

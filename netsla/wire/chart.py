@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-WIDTH, HEIGHT = 720, 176
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 10, 22, 24  # the marks stand in the top margin
+WIDTH, HEIGHT = 720, 184
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 10, 30, 24  # the marks stand in the top margin, letters over triangles
 _PLOT = HEIGHT - _TOP - _BOTTOM
 _NARROW = 1.5  # px: nothing that happened is drawn thinner
 _LOWS = (99.99, 99.95, 99.9, 99.5, 99.0, 98.0, 95.0, 90.0, 80.0, 50.0, 0.0)  # where an axis of per cents may begin
@@ -124,7 +124,7 @@ def _bands(chart: Chart, plane: _Plane) -> Iterable[str]:
 
 def _mark(kind: str, x: float) -> str:
     if kind in _MARKS:
-        return f'<text class="mark" x="{x:.1f}" y="{_TOP - 6}">{_MARKS[kind]}</text>'
+        return f'<text class="mark" x="{x:.1f}" y="{_TOP - 16}">{_MARKS[kind]}</text>'
     y = _TOP - 3
     return f'<path class="mark" d="M{x - 5:.1f} {y - 9}h10l-5 9z"/>'
 

@@ -84,6 +84,16 @@ def test_a_file_that_is_no_database_any_more(ledger_config: Path, capsysbinary: 
     assert "ledger.db: file is not a database" in capsysbinary.readouterr().out.decode()
 
 
+def test_damage_to_the_words_of_the_schema_is_damage(ledger_config: Path, capsysbinary: Any) -> None:
+    path = ledger_config.parent / "var" / "ledger.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"CREATE TABLE note", b"CREATE TAB\xd9E note"))
+    assert verify(Where(ledger_config, None, None, None)) == 1
+    assert "broken: " in capsysbinary.readouterr().out.decode()
+    with pytest.raises(NetslaError, match="is damaged"):
+        report(Where(ledger_config, "acme-0000", None, DAY), "text", None)
+
+
 def test_no_ledger_and_no_pack_are_errors_not_breaks(ledger_config: Path, tmp_path: Path) -> None:
     (ledger_config.parent / "var" / "ledger.db").unlink()
     with pytest.raises(NetslaError, match="has the agent run"):
