@@ -63,11 +63,11 @@ class AlertmanagerLink:
                 refused[name] = str(why)
         return refused
 
-    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> None:
+    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> str:
         """Repeat what stands, once a minute; raises SinkError."""
         self._states = states if changed else self._states
         if time.monotonic() - self._repeated < _REPEAT_S:
-            return
+            return ""
         found = (alert for body in self._states.values() for alert in open_alerts(body, time.time_ns()))
         while some := list(islice(found, _CHUNK)):
             try:
@@ -75,6 +75,7 @@ class AlertmanagerLink:
             except Refused as why:
                 raise SinkError(str(why)) from why
         self._repeated = time.monotonic()
+        return ""
 
     async def _post(self, alerts: Sequence[Json]) -> None:
         await self._to.post(orjson.dumps(alerts), _HEADERS)

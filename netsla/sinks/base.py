@@ -15,7 +15,11 @@ from netsla.store.outbox import Event
 
 
 class SinkError(Exception):
-    """The link is broken, in words an operator can act on."""
+    """The link is broken, in words an operator can act on; `taken` are ids that were taken before it broke."""
+
+    def __init__(self, why: str, taken: frozenset[str] = frozenset()) -> None:
+        super().__init__(why)
+        self.taken = taken
 
 
 class Link(Protocol):
@@ -24,8 +28,11 @@ class Link(Protocol):
     async def deliver(self, events: Sequence[Event]) -> Mapping[str, str]:
         """Tell these, each of another objective; returns why by id of those that were refused."""
 
-    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> None:
-        """Bring up to date what is kept at the other end; called at least once a second."""
+    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> str:
+        """Bring up to date what is kept at the other end; called at least once a second. `states` counts if `changed`.
+
+        Returns why some of it was refused, or "".
+        """
 
     async def broken(self) -> None:
         """Return, or raise SinkError, when the link is of no use any more; may wait for ever."""

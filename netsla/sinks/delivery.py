@@ -22,7 +22,8 @@ log = logging.getLogger("netsla")
 BATCH = 100  # events under way at once
 _TEND_S = 1.0
 _FIRST_S, _LONGEST_S = 0.5, 60.0  # before a link is opened again
-_AGAIN_S = 600.0  # before the log repeats a cause that comes and goes
+_STEADY_S = 10.0  # a link that stood for so long was a good one
+_AGAIN_S = 600.0  # before the log says a cause again that comes and goes
 _REFUSED_S, _REFUSED_LONGEST_S = 2.0, 300.0  # before a refused event is tried again
 
 
@@ -50,14 +51,16 @@ class Delivery:
         pause = _FIRST_S
         try:
             while True:
+                began = loop.time()
                 try:
                     async with self.sink.open() as link:
-                        pause = _FIRST_S
                         await self._serve(link)
                 except SinkError as error:
                     self._trouble(str(error))
                 self.connected = False
-                await asyncio.sleep(random.uniform(0.1, pause))
+                if loop.time() - began > _STEADY_S:
+                    pause = _FIRST_S
+                await asyncio.sleep(random.uniform(0, pause))
                 pause = min(2 * pause, _LONGEST_S)
         finally:
             self._outbox.ignore(wake)
@@ -69,12 +72,13 @@ class Delivery:
         try:
             while not broken.done():
                 self._wake.clear()
-                await self._tend(link)
-                self._well()
+                refusal = await self._tend(link)
+                self.connected = True
                 events = self._due()
                 if events:
-                    self._settle(events, await link.deliver(events))
-                else:
+                    await self._hand_over(link, events)
+                self._well(refusal)
+                if not events:
                     await self._pause(broken)
             broken.result()
         finally:
@@ -82,10 +86,19 @@ class Delivery:
             with contextlib.suppress(asyncio.CancelledError, SinkError):
                 await broken
 
-    async def _tend(self, link: Link) -> None:
+    async def _hand_over(self, link: Link, events: Sequence[Event]) -> None:
+        try:
+            self._settle(events, await link.deliver(events))
+        except SinkError as error:
+            # What came after the one that broke the link goes before it next time: it may break it again.
+            self._settle([one for one in events if one.id in error.taken], {})
+            self._outbox.failed(self.sink.name, [one.id for one in reversed(events) if one.id not in error.taken])
+            raise
+
+    async def _tend(self, link: Link) -> str:
         version = self._outbox.version
         changed, self._version = version != self._version, version
-        await link.tend(self._outbox.states() if changed else {}, changed=changed)
+        return await link.tend(self._outbox.states() if changed else {}, changed=changed)
 
     async def _pause(self, broken: asyncio.Future[None]) -> None:
         waking: asyncio.Future[Any] = asyncio.ensure_future(self._wake.wait())
@@ -97,7 +110,11 @@ class Delivery:
 
     def _due(self) -> list[Event]:
         now = asyncio.get_running_loop().time()
-        found = self._outbox.next(self.sink.name, BATCH + len(self._refused))
+        limit = BATCH + len(self._refused)
+        found = self._outbox.next(self.sink.name, limit)
+        if self._refused and len(found) < limit:  # all there is: what is not among it waits no more
+            there = {one.objective for one in found}
+            self._refused = {name: held for name, held in self._refused.items() if name in there}
         return [one for one in found if self._refused.get(one.objective, (0.0,))[0] <= now][:BATCH]
 
     def _settle(self, events: Sequence[Event], refused: Mapping[str, str]) -> None:
@@ -115,18 +132,22 @@ class Delivery:
 
     # --- how it is ----------------------------------------------------------------------------------
 
-    def _well(self) -> None:
-        self.connected = True
+    def _well(self, refusal: str) -> None:
+        """The link stands and takes what it is given, but for what it refuses."""
         if self._refused:
             why = next(iter(self._refused.values()))[2]
-            self._trouble(f"events are refused: {why}")
+            self._trouble(f"events of {len(self._refused)} objectives are refused: {why}", "events are refused")
+        elif refusal:
+            self._trouble(f"states are refused: {refusal}", "states are refused")
         elif self.problem:
             log.info("%s: telling again", self.sink.name)
             self.problem = ""
 
-    def _trouble(self, why: str) -> None:
+    def _trouble(self, why: str, cause: str = "") -> None:
+        """Say a cause once, for as long as it lasts; `cause` is what makes it the same in other words."""
         now = asyncio.get_running_loop().time()
-        if now - self._said.get(why, -_AGAIN_S) >= _AGAIN_S:
+        self._said = {one: at for one, at in self._said.items() if now - at < _AGAIN_S}
+        if (cause or why) not in self._said:
             log.error("%s: %s", self.sink.name, why)
-            self._said = {**{one: at for one, at in self._said.items() if now - at < _AGAIN_S}, why: now}
+        self._said[cause or why] = now
         self.problem = why

@@ -1,9 +1,9 @@
-"""Events and states to an MQTT broker, by aiomqtt: MQTT 5, or 3.1.1 where the broker knows no better.
+"""Events and states to an MQTT broker: MQTT 5, or 3.1.1 where the broker says that it knows no better.
 
-Rules: one client per connection. An event is told when the broker acknowledges it with a code below 0x80; aiomqtt looks
-at no code and is not woken by a lost connection, so both are watched here. Retained states are made true after every
-connect: what the broker holds is read, what differs is published, what is gone is cleared. The will says `offline`,
-so does an orderly goodbye. Certificates are read anew for every connection.
+Rules: an event is told when the broker acknowledges it with a code below 0x80. Retained states are made true after
+every connect: what the broker holds is read, what differs is published, what is gone is cleared. The will says
+`offline`, so does an orderly goodbye. Certificates and password are read anew for every connection. The client's id is
+always the same, so that a half-dead connection of ours ends (and its will is told) before the next one begins.
 """
 
 from __future__ import annotations
@@ -14,133 +14,120 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiomqtt
-from paho.mqtt.reasoncodes import ReasonCode
 
 from netsla.model import MqttSettings
 from netsla.sinks.base import Link, SinkError
+from netsla.sinks.connection import PIPELINE, TOO_LARGE, Connection, UnsupportedError
+from netsla.sinks.secret import current
 from netsla.store.outbox import Event
 from netsla.wire import event as wire
 
+log = logging.getLogger("netsla")
+
 ONLINE, OFFLINE = b"online", b"offline"
 _KEEPALIVE_S = 10
-_ACK_S = 10.0  # without an acknowledgement for so long the broker hangs
 _CONNECT_S = 10.0
 _QUIET_S, _READ_S = 0.5, 15.0  # the broker's retained states are read when it falls silent, or time is up
 _REFUSED = 0x80  # and above (MQTT 5, section 2.4)
-_NO_SUCH_VERSION = (1, 0x84)  # CONNACK of 3.1.1 and of 5: the protocol's version is not known
-_PIPELINE = 100
-_QUIET = logging.getLogger("netsla.mqtt")  # what paho says of every packet; the delivery says what matters, once
-_QUIET.setLevel(logging.CRITICAL)
-
-
-class _Client(aiomqtt.Client):
-    """aiomqtt, with the codes of acknowledgements, and without waiting for one on a dead connection."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        self._waiting: dict[int, asyncio.Future[int]] = {}
-        self._early: dict[int, int] = {}  # acknowledged before we could wait
-
-    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
-        waiting = self._waiting.pop(mid, None)
-        if waiting is None:
-            self._early[mid] = reason_code.value
-        elif not waiting.done():
-            waiting.set_result(reason_code.value)
-
-    @property
-    def gone(self) -> asyncio.Future[None]:
-        """Done when the connection is lost."""
-        return self._disconnected
-
-    async def put(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
-        """Publish with QoS 1; returns the code of the acknowledgement."""
-        info = self._client.publish(topic, payload, 1, retain)
-        if info.rc != 0:
-            raise SinkError(f"the broker takes nothing more (code {info.rc})")
-        if info.mid in self._early:
-            return self._early.pop(info.mid)
-        waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[info.mid] = waiting
-        ends: set[asyncio.Future[Any]] = {waiting, self.gone}
-        done, _ = await asyncio.wait(ends, timeout=_ACK_S, return_when=asyncio.FIRST_COMPLETED)
-        if waiting in done:
-            return waiting.result()
-        waiting.cancel()
-        raise SinkError("the connection was lost" if done else f"the broker acknowledged nothing for {_ACK_S:g} s")
+_LEAVE_S = 2.0
+_SLICE_S = 0.5  # for states at a time, so that events need not wait for many of them
+_STATE_AGAIN_S = 60.0  # before refused states are tried again
+_V5, _V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
+_WORDS = {0x87: "not authorized", 0x90: "topic name invalid", TOO_LARGE: "packet too large", 0x97: "quota exceeded"}
 
 
 class MqttLink:
     """An open connection."""
 
-    def __init__(self, client: _Client, prefix: str, agent: str) -> None:
-        self._client, self._prefix, self._agent = client, prefix, agent
-        self._held: dict[str, bytes] = {}  # what the broker retains, by topic
-        self._unacceptable: dict[str, str] = {}  # topics of states that it refuses, and why
+    def __init__(self, connection: Connection, prefix: str, agent: str) -> None:
+        self._connection, self._prefix, self._agent = connection, prefix, agent
+        self._status = wire.status_topic(prefix, agent)
+        self._topics: dict[str, str] = {}  # of states, by objective
+        self._wrong: dict[str, bytes] = {}  # states that have still to be published, by topic; b"": cleared
+        self._unacceptable: dict[str, bytes] = {}  # those that were refused
+        self._refusal, self._again = "", 0.0
 
     async def greet(self) -> None:
         """Say that we are online, and read what the broker holds of us."""
-        code = await self._client.put(wire.status_topic(self._prefix, self._agent), ONLINE, retain=True)
+        code = await self._connection.put(self._status, ONLINE, retain=True)
         if code >= _REFUSED:
-            raise SinkError(f"the broker refuses our status topic ({_words(code)}): see its access rules")
+            raise SinkError(f"the broker refuses {self._status} ({_words(code)}): see its access rules")
         topics = wire.topic(self._prefix, self._agent, "state", "x/x/x").removesuffix("x/x/x") + "#"
-        try:
-            await self._client.subscribe(topics, qos=1)
-            await asyncio.wait_for(self._read_states(), _READ_S)
-            await self._client.unsubscribe(topics)
-        except TimeoutError:
-            return
-        except aiomqtt.MqttError:
-            return  # not allowed to read: then everything is published
-
-    async def _read_states(self) -> None:
-        messages = aiter(self._client.messages)
-        while True:
-            try:
-                message = await asyncio.wait_for(anext(messages), _QUIET_S)
-            except TimeoutError:
-                return
-            if message.retain and isinstance(message.payload, bytes):
-                self._held[str(message.topic)] = message.payload
+        await self._connection.read_retained(topics, _QUIET_S, _READ_S)
 
     async def deliver(self, events: Sequence[Event]) -> Mapping[str, str]:
         """Each with QoS 1, all under way at once."""
         topics = [wire.topic(self._prefix, self._agent, "breach", one.objective) for one in events]
-        codes = await _all(self._client.put(topic, one.payload) for topic, one in zip(topics, events, strict=True))
+        puts = (self._connection.put(topic, one.payload) for topic, one in zip(topics, events, strict=True))
+        codes, error = await _all(puts)
+        if error is not None:
+            taken = (one.id for one, code in zip(events, codes, strict=True) if code is not None and code < _REFUSED)
+            raise SinkError(str(error), taken=frozenset(taken)) from error
         return {
             one.id: f"the broker refuses {topic} ({_words(code)})"
             for one, topic, code in zip(events, topics, codes, strict=True)
-            if code >= _REFUSED
+            if code is not None and code >= _REFUSED
         }
 
-    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> None:
-        """Make the retained states true."""
-        if not changed:
-            return
-        wanted = {wire.topic(self._prefix, self._agent, "state", key): body for key, body in states.items()}
-        wanted |= {topic: b"" for topic in self._held if topic not in wanted}
-        wrong = [(topic, body) for topic, body in wanted.items() if self._held.get(topic, b"") != body]
-        for begin in range(0, len(wrong), _PIPELINE):
-            some = wrong[begin : begin + _PIPELINE]
-            codes = await _all(self._client.put(topic, body, retain=True) for topic, body in some)
-            for (topic, body), code in zip(some, codes, strict=True):
-                if code < _REFUSED and body:
-                    self._held[topic] = body
-                elif code < _REFUSED:
-                    self._held.pop(topic, None)
+    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> str:
+        """Make the retained states true, some at a time."""
+        now = asyncio.get_running_loop().time()
+        if changed:
+            self._compare(states)
+        elif self._unacceptable and now >= self._again:
+            self._wrong, self._unacceptable = self._unacceptable | self._wrong, {}
+            self._refusal = ""
+        while self._wrong and asyncio.get_running_loop().time() - now < _SLICE_S:
+            await self._publish_states(list(self._wrong.items())[:PIPELINE])
+        return self._refusal
+
+    def _compare(self, states: Mapping[str, bytes]) -> None:
+        held = self._connection.retained
+        wanted = {self._topic(key): body for key, body in states.items()}
+        wanted |= {topic: b"" for topic in held if topic not in wanted}
+        self._unacceptable = {
+            topic: body for topic, body in self._unacceptable.items() if wanted.get(topic, b"") == body
+        }
+        self._wrong = {
+            topic: body
+            for topic, body in wanted.items()
+            if held.get(topic, b"") != body and topic not in self._unacceptable
+        }
+        self._refusal = self._refusal if self._unacceptable else ""
+
+    def _topic(self, key: str) -> str:
+        if key not in self._topics:
+            self._topics[key] = wire.topic(self._prefix, self._agent, "state", key)
+        return self._topics[key]
+
+    async def _publish_states(self, some: Sequence[tuple[str, bytes]]) -> None:
+        codes, error = await _all(self._connection.put(topic, body, retain=True) for topic, body in some)
+        if error is not None:
+            raise error
+        held = self._connection.retained
+        for (topic, body), code in zip(some, codes, strict=True):
+            del self._wrong[topic]
+            if code is not None and code >= _REFUSED:
+                self._unacceptable[topic] = body
+                self._refusal = f"the broker refuses {topic} ({_words(code)})"
+                self._again = asyncio.get_running_loop().time() + _STATE_AGAIN_S
+            elif body:
+                held[topic] = body
+            else:
+                held.pop(topic, None)
 
     async def broken(self) -> None:
         """Until the connection is lost."""
-        await asyncio.wait({self._client.gone})
-        raise SinkError("the connection was lost")
+        await self._connection.lost()
 
     async def leave(self) -> None:
-        """An orderly goodbye."""
-        with contextlib.suppress(SinkError):
-            await self._client.put(wire.status_topic(self._prefix, self._agent), OFFLINE, retain=True)
+        """An orderly goodbye, for which a broker that hangs is not waited."""
+        with contextlib.suppress(SinkError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await self._connection.put(self._status, OFFLINE, retain=True)
+            await self._connection.close()
 
 
 class MqttSink:
@@ -150,65 +137,85 @@ class MqttSink:
 
     def __init__(self, settings: MqttSettings, agent: str) -> None:
         self._settings, self._agent = settings, agent
-        v5 = settings.version == 5
-        self._protocol = aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311
+        self._said_old = False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
         """A connection that has greeted; raises SinkError."""
         try:
-            async with self._client() as client:
-                link = MqttLink(client, self._settings.prefix, self._agent)
+            connection = await self._connect()
+            try:
+                link = MqttLink(connection, self._settings.prefix, self._agent)
                 try:
                     await link.greet()
                     yield link
                 except asyncio.CancelledError:
-                    await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(link.leave())), 2.0)
+                    await link.leave()
                     raise
-        except aiomqtt.MqttCodeError as error:
-            code = getattr(error.rc, "value", error.rc)
-            if code in _NO_SUCH_VERSION and self._protocol is aiomqtt.ProtocolVersion.V5:
-                self._protocol = aiomqtt.ProtocolVersion.V311
-            raise SinkError(self._where(str(error))) from error
-        except (aiomqtt.MqttError, TimeoutError, OSError, ValueError) as error:
-            raise SinkError(self._where(str(error) or "no answer in time")) from error
+            finally:
+                connection.drop()
+        except SinkError as error:
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise SinkError(f"{where}: {error}", taken=error.taken) from error
 
-    def _where(self, why: str) -> str:
-        return f"{self._settings.host}:{self._settings.port}: {why}"
+    async def _connect(self) -> Connection:
+        if self._settings.version != 5:
+            return await self._connect_with(_V311)
+        try:
+            return await self._connect_with(_V5)
+        except UnsupportedError:
+            found = await self._connect_with(_V311)
+            if not self._said_old:
+                log.warning("mqtt: the broker knows no MQTT 5: with 3.1.1 it cannot say that it refuses an event")
+            self._said_old = True
+            return found
 
-    def _client(self) -> _Client:
+    async def _connect_with(self, protocol: aiomqtt.ProtocolVersion) -> Connection:
         settings = self._settings
-        return _Client(
+        connection = Connection(
             settings.host,
             settings.port,
             username=settings.username,
-            password=settings.password.value if settings.password else None,
+            password=await current(settings.password) if settings.password else None,
             identifier=f"netsla-{self._agent}",
-            protocol=self._protocol,
-            logger=_QUIET,
+            protocol=protocol,
             will=aiomqtt.Will(wire.status_topic(settings.prefix, self._agent), OFFLINE, 1, retain=True),
             keepalive=_KEEPALIVE_S,
             timeout=_CONNECT_S,
-            max_inflight_messages=_PIPELINE,
-            tls_context=self._tls() if settings.tls else None,
+            tls_context=await asyncio.to_thread(_tls, settings) if settings.tls else None,
         )
+        await connection.open()
+        return connection
 
-    def _tls(self) -> ssl.SSLContext:
-        settings = self._settings
+
+def _tls(settings: MqttSettings) -> ssl.SSLContext:
+    what = "ca_file"
+    try:
         context = ssl.create_default_context(cafile=settings.ca_file)
+        what = "cert_file or key_file"
         if settings.cert_file:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-        return context
+            context.load_cert_chain(settings.cert_file, settings.key_file, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise SinkError(f"{what} cannot be used: {getattr(error, 'reason', None) or error}") from error
+    return context
 
 
-async def _all(puts: Iterable[Awaitable[int]]) -> list[int]:
-    """Every code, once all are decided; raises the first error."""
+def _no_password() -> str:
+    raise ValueError("the key is encrypted: store it without a password")
+
+
+async def _all(puts: Iterable[Awaitable[int]]) -> tuple[list[int | None], SinkError | None]:
+    """Every code, None where there is none, once all are decided; and the first error."""
     results = await asyncio.gather(*puts, return_exceptions=True)
+    codes: list[int | None] = []
+    first: SinkError | None = None
     for one in results:
-        if isinstance(one, BaseException):
+        if isinstance(one, BaseException) and not isinstance(one, SinkError):
             raise one
-    return [one for one in results if isinstance(one, int)]
+        codes.append(one if isinstance(one, int) else None)
+        first = first or (one if isinstance(one, SinkError) else None)
+    return codes, first
 
 
 def _words(code: int) -> str:
-    return {0x87: "not authorized", 0x97: "quota exceeded", 0x90: "topic name invalid"}.get(code, f"code {code:#x}")
+    return _WORDS.get(code, f"code {code:#x}")

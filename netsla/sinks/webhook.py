@@ -56,8 +56,9 @@ class WebhookLink:
             except Refused as refused:
                 batch.refused[event.id] = str(refused)
 
-    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> None:
+    async def tend(self, states: Mapping[str, bytes], *, changed: bool) -> str:
         """A receiver of events keeps its own state."""
+        return ""
 
     async def broken(self) -> None:
         """There is no connection to lose; requests fail."""

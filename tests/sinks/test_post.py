@@ -66,7 +66,7 @@ async def test_a_connection_cut_before_the_answer() -> None:
     server = await asyncio.start_server(cut, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, poster(f"http://127.0.0.1:{port}/", 5) as to:
-        with pytest.raises(SinkError, match="127.0.0.1: "):
+        with pytest.raises(SinkError, match=r"^127\.0\.0\.1: "):
             await to.post(b"{}", {})
 
 
