@@ -190,9 +190,8 @@ class Engine:
 
     def _add(self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1) -> None:
         away = self.away(k)
-        for window in self.windows.values():
-            if k >= window.first_k or window.span.calendar:
-                window.add(k, matrix, spectrum, sign, away)
+        for window in self._holding(k):
+            window.add(k, matrix, spectrum, sign, away)
 
     def away(self, k: int) -> RowArray | None:
         """Rows whose packets do not count in cell `k`."""
@@ -392,13 +391,17 @@ class Engine:
         rows = self.accounts.rows_of(turned.places)
         cell = self.cell_at(turned.k)
         if cell is not None and len(rows):
-            self.leave_out("down", turned.k, cell[0], rows, 1 if turned.down else -1)
+            for window in self._holding(turned.k):
+                window.mark_down(turned.k, cell[0], rows, 1 if turned.down else -1)
 
-    def leave_out(self, table: str, k: int, matrix: IntArray, rows: RowArray, sign: int) -> None:
-        """Say (or, with `sign` -1, unsay) that these rows' counts of a cell belong to `away` or to `down`."""
-        for window in self.windows.values():
-            if k >= window.first_k or window.span.calendar:
-                window.mark(getattr(window, table), k, matrix, rows, sign)
+    def _holding(self, k: int) -> list[Window]:
+        """Windows that may hold cell `k`."""
+        return [window for window in self.windows.values() if k >= window.first_k or window.span.calendar]
+
+    def leave_out(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
+        """Say (or, with `sign` -1, unsay) that these rows' packets of a cell do not count."""
+        for window in self._holding(k):
+            window.mark_away(k, matrix, rows, sign)
 
     # --- exclusions ---------------------------------------------------------------------------------
 
@@ -439,7 +442,7 @@ class Engine:
             return
         for away in (True, False):
             rows = self.accounts.rows_of(places[turned & (now.away[places] == away)])
-            self.leave_out("away", k, cell, rows, 1 if away else -1)
+            self.leave_out(k, cell, rows, 1 if away else -1)
 
     def _slide(self, k: int, fleet: Fleet) -> None:
         for window in self.windows.values():
@@ -460,7 +463,7 @@ class Engine:
             return
         window.add(k, *cell, -1, self.away(k))
         if len(down):
-            window.mark(window.down, k, cell[0], down, sign=-1)
+            window.mark_down(k, cell[0], down, sign=-1)
 
     def _rebuild(self, window: Window, k: int) -> None:
         """A cell cannot be read back: begin anew from what can, rather than guess."""

@@ -160,10 +160,10 @@ class _Pool:
     def __init__(self, bench: Bench, window: Window) -> None:
         self._bench, self._window = bench, window
         self._any_available = bool(bench.available.any())
-        self._any_away = bool(window.away.any())
         self.sent = self.get(Column.SENT)
         self.unmeasured = self.get(Column.UNMEASURED)
-        self.unmeasured += np.where(bench.place >= 0, window.missing[bench.place], 0).sum(axis=1)
+        if window.missing.any():
+            self.unmeasured += np.where(bench.place >= 0, window.missing[bench.place], 0).sum(axis=1)
 
     def get(self, column: int) -> IntArray:
         return self._sum(np.full(1, column))
@@ -174,7 +174,7 @@ class _Pool:
     def _sum(self, column: IntArray) -> IntArray:
         place = self._bench.place
         values = self._window.matrix[column, place]
-        if self._any_away:
+        if self._window.any_away:
             values = values - self._window.away[column, place]
         if self._any_available:
             values = values - np.where(self._bench.available[:, None], self._window.down[column, place], 0)

@@ -106,7 +106,7 @@ def _add(engine: Engine, part: Sum) -> None:
         some = away[mixed[away]] if away is not None else throughout[:0]
         cell = engine.cell_at(k) if len(some) else None
         if cell is not None:
-            engine.leave_out("away", k, cell[0], some, 1)
+            engine.leave_out(k, cell[0], some)
 
 
 def _tell(engine: Engine, fleet: Fleet, stood: Iterable[Stood]) -> npt.NDArray[np.bool_]:

@@ -37,6 +37,7 @@ class Window:
         self.away: IntArray = np.zeros((columns, 0), np.int64)
         self.down: IntArray = np.zeros((columns, 0), np.int64)
         self.missing: IntArray = np.zeros(0, np.int64)
+        self.any_away = False  # whether `away` ever held anything
         self.histogram: Counts = np.zeros((0, BUCKETS), np.uint16)  # widened when it must hold more
         self.first_k = -1  # oldest closed cell inside (rolling windows)
 
@@ -109,10 +110,18 @@ class Window:
             self.matrix[: len(part), here] -= part
         self._spread(k, spectrum, sign)
         if away is not None and len(away):
-            self.mark(self.away, k, matrix, away, sign)
+            self.mark_away(k, matrix, away, sign)
 
-    def mark(self, table: IntArray, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
-        """Say that what these rows counted in cell `k` belongs to `table` (`away` or `down`), or no longer does."""
+    def mark_away(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
+        """Say that what these rows counted in cell `k` does not count (or, with `sign` -1, that it does after all)."""
+        self.any_away = True
+        self._mark(self.away, k, matrix, rows, sign)
+
+    def mark_down(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
+        """Say that cell `k` was down time for these rows (or, with `sign` -1, that it was not)."""
+        self._mark(self.down, k, matrix, rows, sign)
+
+    def _mark(self, table: IntArray, k: int, matrix: IntArray, rows: RowArray, sign: int) -> None:
         rows = rows[rows < matrix.shape[1]]
         places = self.place[rows]
         mine = (places >= 0) & (self.since_k[places] <= k) & (self.until_k[places] > k)
@@ -132,7 +141,9 @@ class Window:
         row, bucket = np.divmod(spectrum.keys, BUCKETS)
         place = self.place[row]
         mine = place >= 0
-        mine &= (self.since_k[place] <= k) & (self.until_k[place] > k)
+        mine &= self.since_k[place] <= k
+        if self.span.calendar:
+            mine &= self.until_k[place] > k
         index = place[mine].astype(np.int64) * BUCKETS + bucket[mine]
         flat = self.histogram.reshape(-1)
         if sign > 0:

@@ -33,7 +33,7 @@ def verdict(objective: Objective, first: Plan | None = None, missing: int = 0, *
         for column in list(Column)[:columns]:
             getattr(window, table)[column, 0] = figures.pop(prefix + column.name.lower(), 0)
     assert not figures
-    window.missing[0] = missing
+    window.missing[0], window.any_away = missing, True
     out = Verdicts.blank(fleet.numbers)
     for bench in arrange(fleet, windows):
         judge(bench, windows[bench.window], out)

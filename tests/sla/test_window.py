@@ -80,10 +80,10 @@ def test_more_columns_and_rows_come_in_empty() -> None:
 def test_down_time_is_marked_and_unmarked_for_the_rows_named() -> None:
     some = window(0, 1)
     matrix, _ = cell(list(range(12)), [])
-    some.mark(some.down, 0, matrix, np.array([1, 3], np.int32))
+    some.mark_down(0, matrix, np.array([1, 3], np.int32))
     assert some.down[:, some.place[1]].tolist() == [1, 5, 9]
     assert some.down[:, some.place[0]].tolist() == [0, 0, 0]
-    some.mark(some.down, 0, matrix, np.array([1, 3], np.int32), sign=-1)
+    some.mark_down(0, matrix, np.array([1, 3], np.int32), sign=-1)
     assert not some.down.any()
 
 

@@ -131,7 +131,8 @@ def test_a_year_lived_is_the_year_settled() -> None:
     some.run(at("2028-05-20T00:00"))
     late = excluded("late", "2028-05-10T09:30", "2028-05-10T16:00", "no_access")
     some.exclude("york", late)  # agreed ten days later
-    some.exclude("berlin", *some.given["berlin"], excluded("own", "2028-05-10T10:00", "2028-05-10T12:00", endpoint="each"))
+    own = excluded("own", "2028-05-10T10:00", "2028-05-10T12:00", endpoint="each")
+    some.exclude("berlin", *some.given["berlin"], own)
     some.run(at("2028-05-25T00:00"))
     some.exclude("york", excluded("wait", "2028-05-10T12:00", "2028-05-10T15:00", "waiting_for_customer"))
     some.restart(15 * MINUTE)
