@@ -29,6 +29,7 @@ from netsla.wire import event as wire
 log = logging.getLogger("netsla")
 
 _OWN = f"{wire.OWN}/"
+_AT_ONCE = 1000  # states written in a turn because a standing moved: memory and the engine's time are bounded
 
 
 class Box(Protocol):
@@ -168,11 +169,11 @@ class Alerting:
     def _moved(
         self, engine: Engine, fleet: Fleet, now_ns: int, skip: Mapping[str, bytes | None]
     ) -> dict[str, bytes | None]:
-        """States whose standing is another than was told last."""
+        """States whose standing is another than was told last; some now, the rest at the next turns."""
         numbers = np.fromiter(self._keys, np.int64, len(self._keys))
         standing = engine.verdicts.standing[numbers]
-        moved = np.flatnonzero(standing != self._standing)
-        self._standing = standing.copy()
+        moved = np.flatnonzero(standing != self._standing)[:_AT_ONCE]
+        self._standing[moved] = standing[moved]
         found: dict[str, bytes | None] = {}
         for place in moved.tolist():
             one = fleet.objectives[place]
