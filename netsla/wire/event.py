@@ -217,8 +217,8 @@ def _number(value: float) -> float | None:
 
 
 def dump(payload: Json) -> bytes:
-    """As it goes out."""
-    return orjson.dumps(payload)
+    """As it goes out; copied, because orjson's own bytes hold on to 4 kB each and these are kept."""
+    return bytes(memoryview(orjson.dumps(payload)))
 
 
 def schema(name: str) -> Json:
