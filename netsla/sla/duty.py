@@ -206,10 +206,10 @@ class Duty:
 
     def _row(self, group: _Group, start_ns: int, near: _Near) -> int | tuple[IntArray, BoolArray, BoolArray]:
         end_ns = start_ns + _HOUR * SECOND
-        if end_ns <= group.start_ns or start_ns >= group.end_ns:
-            return _OFF
         without = self._without(group, near)
         without = without[(without[:, 1] > start_ns) & (without[:, 0] < end_ns)]
+        if (end_ns <= group.start_ns or start_ns >= group.end_ns) and not len(without):
+            return _OFF
         round_the_clock = not group.hours.weekly and not group.hours.holidays
         if round_the_clock and group.start_ns <= start_ns and end_ns <= group.end_ns and not len(without):
             return _ON
@@ -285,17 +285,22 @@ class Duty:
 
     def due(self, places: IntArray, interval_ns: IntArray, first_k: int, end_k: int) -> IntArray:
         """Probes, one every `interval_ns`, that were due at these places in cells [first, end) without a record."""
-        total = np.zeros(len(places), np.int64)
-        cells = self._interval[places]
+        keys = np.stack([self._group[places], interval_ns])
+        distinct, first, which = np.unique(keys, axis=1, return_index=True, return_inverse=True)
+        some = [(int(places[at]), int(every)) for at, every in zip(first, distinct[1], strict=True)]
+        totals = np.zeros(len(some), np.int64)
         for hour in range(first_k // self._count, -(-end_k // self._count)):
             table = self._table(hour)
-            keys = np.stack([table.row[places], cells, interval_ns])
-            distinct, which = np.unique(keys, axis=1, return_inverse=True)
             k = np.arange(hour * self._count, (hour + 1) * self._count)
             silent = (k >= first_k) & (k < end_k)
-            found = [self._due(table, silent, *key) for key in distinct.T.tolist()]
-            total += np.array(found, np.int64)[which.reshape(-1)]
-        return total
+            known: dict[tuple[int, int, int], int] = {}
+            for number, (place, every) in enumerate(some):
+                key = (int(table.row[place]), int(self._interval[place]), every)
+                if key not in known:
+                    known[key] = self._due(table, silent, *key)
+                totals[number] += known[key]
+        found: IntArray = totals[which.reshape(-1)]
+        return found
 
     def _due(self, table: _Table, silent: BoolArray, row: int, cells: int, interval_ns: int) -> int:
         """As settlement counts what is missing: scheduled time less recorded time, interval by interval."""

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from netsla.sla.marks import EXCLUDED, NOT_DUE, PENDING, UNKNOWN, UP, Mark, Marks, silent
+
+
+def filled() -> Marks:
+    """Cells 10 to 14, each with its number's last digit for a standing."""
+    marks = Marks(10)
+    marks.reach(14, 3)
+    for k in range(10, 15):
+        marks.open(k).standing[:] = k - 10
+        marks.open(k).codes[:] = UP
+    return marks
+
+
+def test_what_was_pressed_reads_as_before_and_can_be_said_anew() -> None:
+    marks = filled()
+    marks.press(13)
+    assert (marks.first_k, marks.open_k, marks.end_k) == (10, 13, 15)
+    found = marks.at(11)
+    assert found is not None
+    assert found.standing.tolist() == [1, 1, 1]
+    found.codes[1] = UNKNOWN
+    marks.put(11, found)
+    again = marks.at(11)
+    assert again is not None
+    assert again.codes.tolist() == [UP, UNKNOWN, UP]
+
+
+def test_only_what_is_held_can_be_looked_at() -> None:
+    marks = filled()
+    marks.press(15)
+    marks.forget(12)
+    assert [marks.at(k) is not None for k in (11, 12, 14, 15)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("pressed", [10, 15])
+def test_the_newest_can_be_taken_away(pressed: int) -> None:
+    marks = filled()
+    marks.press(pressed)
+    assert [int(marks.pop().standing[0]) for _ in range(5)] == [4, 3, 2, 1, 0]
+    assert marks.end_k == 10
+
+
+def test_new_places_were_not_recorded() -> None:
+    marks = filled()
+    marks.widen(1)
+    assert marks.open(14).codes.tolist() == [UP, UP, UP, PENDING]
+    assert marks.open(14).standing[3] == NOT_DUE
+
+
+def test_silence_is_unknown_or_excluded() -> None:
+    mark = silent(np.array([False, True]))
+    assert isinstance(mark, Mark)
+    assert mark.codes.tolist() == [UNKNOWN, EXCLUDED]
+    marks = filled()
+    marks.lay(mark)
+    assert (marks.open_k, marks.end_k) == (16, 16)
