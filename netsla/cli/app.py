@@ -43,6 +43,31 @@ class ReportFormat(StrEnum):
     HTML = "html"
 
 
+class DocumentFormat(StrEnum):
+    """How `netsla agreement show` prints."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class CompareFormat(StrEnum):
+    """How `netsla agreement compare` prints."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+class AgreementKind(StrEnum):
+    """Who promises what to whom."""
+
+    CUSTOMER = "customer"
+    INTERNAL = "internal"
+    VENDOR = "vendor"
+    MULTIPARTY = "multiparty"
+    COMMITMENT = "commitment"
+
+
 class ListFormat(StrEnum):
     """How a list prints."""
 
@@ -326,3 +351,56 @@ def maintenance_cancel(
     from netsla.cli import maintenance as command
 
     raise typer.Exit(command.cancel(socket_path(socket, config), name, reason))
+
+
+agreement = typer.Typer(help="What is agreed: list, show, new, compare.", no_args_is_help=True)
+app.add_typer(agreement, name="agreement")
+
+
+@agreement.command("list")
+def agreement_list(
+    form: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TABLE,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """List the agreements in force."""
+    from netsla.cli import agreement as command
+
+    raise typer.Exit(command.listing(config, form.value))
+
+
+@agreement.command("show")
+def agreement_show(
+    name: Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its id, its file, or an evidence pack.")],
+    form: Annotated[DocumentFormat, typer.Option("--format", help="How to print.")] = DocumentFormat.MARKDOWN,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Show an agreement as a document of twelve sections."""
+    from netsla.cli import agreement as command
+
+    raise typer.Exit(command.show(config, name, form.value, output))
+
+
+@agreement.command("new")
+def agreement_new(
+    kind: Annotated[AgreementKind, typer.Option("--kind", help="Who promises what to whom.")] = AgreementKind.CUSTOMER,
+    name: Annotated[str, typer.Option("--id", help="The agreement's id.")] = "new-agreement",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+) -> None:
+    """Write a commented template."""
+    from netsla.cli import agreement as command
+
+    raise typer.Exit(command.new(kind.value, name, output))
+
+
+@agreement.command("compare")
+def agreement_compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="Its id, its file, or an evidence pack.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The same.")],
+    form: Annotated[CompareFormat, typer.Option("--format", help="How to print.")] = CompareFormat.TABLE,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Put two agreements side by side; says per row which one promises more."""
+    from netsla.cli import agreement as command
+
+    raise typer.Exit(command.compare(config, first, second, form.value))
