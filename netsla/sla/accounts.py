@@ -306,7 +306,7 @@ class Accounts:
             if self._marks.end_k > self.next_k >= self._marks.first_k:
                 changes += self._take_back(self.next_k, self._marks.pop())
         self.version += 1
-        return changes + self._replay(np.flatnonzero(self.duty.used), k, self.duty)
+        return changes + self._tell_again(np.flatnonzero(self.duty.used), k, self.duty)
 
     def _take_back(self, k: int, mark: Mark) -> list[Change]:
         for name in self._books:
@@ -318,18 +318,29 @@ class Accounts:
         """Other time counts from cell `from_k` on at these places; before the oldest cell held: in all windows."""
         self.duty = duty
         self.version += 1
+        return self._tell_again(places, from_k, before) if from_k < self.next_k else []
+
+    def _tell_again(self, places: IntArray, from_k: int, before: Duty) -> list[Change]:
+        if not len(places):
+            return []
+        whole = from_k < self._marks.first_k
+        starts = self._replay_of(places).quiet_before(from_k)
+        if whole:
+            starts[:] = self._marks.first_k
         changes: list[Change] = []
-        if from_k < self.next_k and len(places):
-            held = max(self.next_k - self._marks.first_k, 1) * len(places)
-            for some in np.array_split(places, min(-(-held // _AT_ONCE), len(places))):
-                changes += self._replay(some, from_k, before)
+        for start_k in sorted(set(starts.tolist())):
+            mine = places[starts == start_k]
+            parts = -(-max(self.next_k - start_k, 1) * len(mine) // _AT_ONCE)
+            for some in np.array_split(mine, min(parts, len(mine))):
+                changes += self._replay(some, start_k, before, whole=whole)
         return changes
 
-    def _replay(self, places: IntArray, from_k: int, before: Duty) -> list[Change]:
-        whole = from_k < self._marks.first_k
-        born, rules = self._born_k[places], [self._rules[int(place)] for place in places]
-        replay = Replay(self._marks, places, born, self._cells[places], rules)
-        start_k = self._marks.first_k if whole else replay.quiet_before(from_k)
+    def _replay_of(self, places: IntArray) -> Replay:
+        rules = [self._rules[int(place)] for place in places]
+        return Replay(self._marks, places, self._born_k[places], self._cells[places], rules)
+
+    def _replay(self, places: IntArray, start_k: int, before: Duty, *, whole: bool) -> list[Change]:
+        replay, born = self._replay_of(places), self._born_k[places]
         found = replay.run(start_k, self.next_k, self.duty, self.repairs.concern(places))
         for name, book in self._books.items():
             since = np.maximum(self._since[name][places], self._gone[name])

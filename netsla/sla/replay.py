@@ -15,7 +15,7 @@ import numpy as np
 from netsla.model import IntArray, UptimeRule
 from netsla.sla.classes import Assigned, Classes
 from netsla.sla.duty import Duty
-from netsla.sla.marks import DOWN, NOT_DUE, PENDING, UNDECIDED, UP, Mark, Marks
+from netsla.sla.marks import DOWN, NOT_DUE, PENDING, UNDECIDED, UP, Marks
 from netsla.sla.repairs import Repairs
 from netsla.sla.standing import EXCLUDED, GOOD, UNKNOWN, Standings
 from netsla.sla.uptime import method_of
@@ -40,22 +40,23 @@ class Replay:
     ) -> None:
         self._marks, self._places, self._born_k, self._cells, self._rules = marks, places, born_k, cells, rules
 
-    def quiet_before(self, k: int) -> int:
-        """The newest cell up to `k` before which all these places were up and good."""
+    def quiet_before(self, k: int) -> IntArray:
+        """Per place: the newest cell up to `k` before which it was up and good, or had not been born."""
         step = int(np.lcm.reduce(self._cells))
         newest = max(method_of(rule).newest for rule in self._rules) * step
+        starts = np.maximum(self._marks.first_k, self._born_k // step * step)
+        waiting = np.arange(len(self._places))
         k = (k - newest) // step * step
-        while k > self._marks.first_k:
+        while k > self._marks.first_k and len(waiting):
             mark = self._marks.at(k - 1)
-            if mark is not None and self._is_quiet(mark, k - 1):
-                return k
+            waiting = waiting[starts[waiting] < k]
+            if mark is not None:
+                there = waiting[self._places[waiting] < len(mark.codes)]
+                at = self._places[there]
+                starts[there[(mark.codes[at] == UP) & (mark.standing[at] == GOOD)]] = k
+                waiting = waiting[starts[waiting] < k]
             k -= step
-        return self._marks.first_k
-
-    def _is_quiet(self, mark: Mark, k: int) -> bool:
-        if self._places.max() >= len(mark.codes) or (self._born_k > k).any():
-            return False
-        return bool((mark.codes[self._places] == UP).all() and (mark.standing[self._places] == GOOD).all())
+        return starts
 
     def run(self, start_k: int, end_k: int, duty: Duty, repairing: Sequence[int]) -> Found:
         """Tell cells [start, end) again; `repairing` are positions of places whose outages matter."""
