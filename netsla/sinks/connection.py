@@ -1,15 +1,16 @@
 """One connection to an MQTT broker: aiomqtt, with what it leaves out.
 
 Rules: a connection is used once. aiomqtt 2.5 looks at no code of an acknowledgement, does not wake who waits for one
-when the connection is lost, does not notice one that is closed before it is accepted, and leaves the socket of a failed
-attempt open: all that is done here, and held by tests against a real broker. The broker's own limits (Receive Maximum,
-Maximum Packet Size; MQTT 5, 3.2.2.3) are kept.
+when the connection is lost, does not notice one that is closed before it is accepted or in the same breath, and leaves
+the socket of a failed attempt open: all that is done here, and held by tests against a real broker. The broker's own
+limits (Receive Maximum, Maximum Packet Size; MQTT 5, 3.2.2.3) are kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Any
 
 import aiomqtt
@@ -24,6 +25,9 @@ UNSUPPORTED_VERSION = 0x84
 _ACK_S = 10.0  # without an acknowledgement for so long the broker hangs
 _GOODBYE_S = 1.0
 _FRAME_BYTES = 16  # of a PUBLISH, around topic and payload
+_SOCKET_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+)  # paho sends packet by packet: Nagle would hold them up
 _SILENT = logging.getLogger("netsla.mqtt")  # what paho says of every packet; the delivery says what matters, once
 _SILENT.setLevel(logging.CRITICAL)
 _REMEDIES = {
@@ -42,12 +46,15 @@ class Connection(aiomqtt.Client):
     """A connection; every method raises SinkError once it is lost."""
 
     def __init__(self, host: str, port: int, **settings: Any) -> None:
-        super().__init__(host, port, logger=_SILENT, max_inflight_messages=0, **settings)
+        super().__init__(
+            host, port, logger=_SILENT, max_inflight_messages=0, socket_options=_SOCKET_OPTIONS, **settings
+        )
         self.retained: dict[str, bytes] = {}  # what the broker has sent of what it holds, by topic
         self._heard = asyncio.Event()
         self._acks: dict[int, asyncio.Future[int]] = {}
         self._room = asyncio.Semaphore(PIPELINE)
         self._largest = float("inf")
+        self._end: aiomqtt.MqttCodeError | None = None
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -67,6 +74,8 @@ class Connection(aiomqtt.Client):
         except asyncio.CancelledError:
             entering.add_done_callback(self._abandon)  # a thread connects: it cannot be stopped
             raise
+        if self._client.socket() is None:  # accepted and ended in one breath: aiomqtt forgets the end
+            self._disconnected.set_exception(self._end or aiomqtt.MqttError("closed"))
         self._disconnected.add_done_callback(self._lost)
 
     def _abandon(self, entering: asyncio.Future[Any]) -> None:
@@ -149,6 +158,7 @@ class Connection(aiomqtt.Client):
     def _on_disconnect(
         self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Properties | None = None
     ) -> None:
+        self._end = aiomqtt.MqttCodeError(reason_code)
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection before it answered"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
