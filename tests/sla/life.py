@@ -165,12 +165,12 @@ class Life:
                 ))  # fmt: skip
         return out
 
-    def settle(self, agreement: Agreement, start_ns: int, end_ns: int) -> Report:
-        """The report on a period, from the record alone."""
+    def settle(self, agreement: Agreement, start_ns: int, end_ns: int, until_ns: int) -> Report:
+        """The report on a period as far as it is known, from the record alone."""
         parts = self.records(agreement, start_ns - _REACH)
 
         step = self.seconds * SECOND
-        spectra = [self.cells[k].usable()[1] for k in range(start_ns // step, end_ns // step) if k in self.cells]
+        spectra = [self.cells[k].usable()[1] for k in range(start_ns // step, until_ns // step) if k in self.cells]
         whole = Spectrum.merge(spectra)
         counts = np.zeros(self.fleet.rows * BUCKETS, np.int64)
         counts[whole.keys] = whole.counts
@@ -183,26 +183,31 @@ class Life:
 
         return settle_agreement(
             agreement, Period("", start_ns, end_ns, 1), lambda name: [p for p in parts if p.endpoint == name],
-            self.given.get(agreement.id, ()), until_ns=end_ns, histogram=histogram,
+            self.given.get(agreement.id, ()), until_ns=until_ns, histogram=histogram,
         )  # fmt: skip
 
-    def compare(self, agreement: Agreement, end_ns: int) -> None:
-        """What the live windows say at the month's end is what the report says, bit for bit."""
-        start_ns = period_around("month", ZoneInfo(agreement.timezone), end_ns - SECOND)[0]
-        report = self.settle(agreement, start_ns, end_ns)
+    def check(self) -> None:
+        """Compare all agreements as they stand, in the midst of a month; `now` is on the grid of all."""
+        for agreement in self.plan.agreements:
+            self.compare(agreement, self.now)
+
+    def compare(self, agreement: Agreement, at_ns: int) -> None:
+        """What the live windows say of the month that ends, or is running, is what the report says, bit for bit."""
+        start_ns, end_ns = period_around("month", ZoneInfo(agreement.timezone), at_ns - SECOND)
+        report = self.settle(agreement, start_ns, end_ns, at_ns)
         told = {(r.endpoint, r.objective.id): r for r in report.results}
-        shot = self.viewer.view(end_ns, _NOBODY, {}).objectives
+        shot = self.viewer.view(at_ns, _NOBODY, {}).objectives
         time = self.engine.accounts.view("month")
         for position, one in enumerate(self.fleet.objectives):
             if one.endpoint.agreement.id != agreement.id or not one.objective.window.calendar:
                 continue
             result = told[one.endpoint.endpoint.id, one.objective.id]
-            where = (np.datetime64(end_ns, "ns"), agreement.id, one.endpoint.endpoint.id, one.objective.id)
+            where = (np.datetime64(at_ns, "ns"), agreement.id, one.endpoint.endpoint.id, one.objective.id)
             place = one.endpoint.place
             live_time = tuple(int(column[place]) for column in (time.up, time.down, time.unknown, time.excluded))
             account = result.account
             settled_time = (account.up_ns, account.down_ns, account.unknown_ns, account.excluded_ns)
-            assert (where, live_time) == (where, settled_time)
+            assert (where, live_time) == (where, settled_time), (live_time, settled_time)
             live = (
                 STANDINGS[shot.standing[position]], *map(_plain, (shot.value[position], shot.low[position],
                 shot.high[position], shot.coverage[position])), bool(shot.conclusive[position]),

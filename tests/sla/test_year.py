@@ -154,9 +154,15 @@ def test_intervals_of_several_cells_and_windows_that_slide() -> None:
         ("", "2028-03-25T22:40", "2028-03-26T03:05"),
         ("sliding", "2028-03-31T21:50", "2028-04-01T10:00"),
         ("office", "2028-03-31T18:00", "2028-04-01T07:00"),
+        ("outage", "2028-03-31T21:55", "2028-03-31T22:05"),  # one interval on either side of Berlin's edge
+        ("fixed", "2028-03-31T23:45", "2028-04-01T00:00"),  # nobody knows yet, at the edge
     )  # fmt: skip
     some.run(at("2028-03-25T10:05"))
     some.restart(10 * MINUTE)
+    some.run(at("2028-03-25T10:30"))
+    some.check()
+    some.run(at("2028-03-28T17:30"))
+    some.check()
     some.run(at("2028-03-28T17:35"))
     some.step_clock(20 * MINUTE)
     some.run(at("2028-03-29T08:25"))
@@ -165,5 +171,9 @@ def test_intervals_of_several_cells_and_windows_that_slide() -> None:
     some.reload(agreements(300, 900, opens=9 * 60))  # other hours, for the whole month
     some.run(at("2028-03-31T23:50"))
     some.restart(MINUTE)
-    some.run(at("2028-04-05T00:10"))
-    assert some.checked == 5 * 8
+    some.run(at("2028-04-02T09:00"))
+    some.check()
+    some.restart(15 * MINUTE)
+    some.run(at("2028-04-03T00:00"))
+    some.check()
+    assert some.checked == 5 * 8 * 5
