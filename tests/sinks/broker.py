@@ -66,6 +66,7 @@ class Heard:
     messages: list[tuple[str, Any]] = field(default_factory=list)
     states: dict[str, Any] = field(default_factory=dict)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)  # it is subscribed
 
     @property
     def events(self) -> list[Any]:
@@ -84,7 +85,7 @@ class Heard:
 @contextlib.asynccontextmanager
 async def subscriber(port: int, *, host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Heard]:
     """Subscribed to everything, over broker restarts, with a session that the broker keeps."""
-    heard, ready = Heard(), asyncio.Event()
+    heard = Heard()
 
     async def listen() -> None:
         while True:
@@ -92,7 +93,7 @@ async def subscriber(port: int, *, host: str = "127.0.0.1", **how: Any) -> Async
                 how_to = {"identifier": "test-subscriber", "clean_session": False, "timeout": 5, **how}
                 async with aiomqtt.Client(host, port, **how_to) as client:
                     await client.subscribe("#", qos=1)
-                    ready.set()
+                    heard.ready.set()
                     async for message in client.messages:
                         await hear(str(message.topic), bytes(message.payload))
             except aiomqtt.MqttError:
@@ -108,7 +109,7 @@ async def subscriber(port: int, *, host: str = "127.0.0.1", **how: Any) -> Async
 
     task = asyncio.create_task(listen())
     try:
-        await asyncio.wait_for(ready.wait(), 10)
+        await asyncio.wait_for(heard.ready.wait(), 10)
         yield heard
     finally:
         task.cancel()

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -20,7 +20,8 @@ from netsla.model import MqttSettings, Secret
 from netsla.sinks.delivery import Delivery
 from netsla.sinks.mqtt import MqttSink
 from netsla.store.outbox import Event, Outbox
-from tests.sinks.broker import Broker, Heard, free_port, subscriber
+from tests.sinks.broker import Broker, Heard, subscriber
+from tests.sinks.cutter import Cutter
 
 
 @dataclass
@@ -276,37 +277,3 @@ async def test_a_connection_cut_in_the_middle_of_publishing(tmp_path: Path, brok
         await ours.drained(60)
         await heard.until(lambda: heard.ids == set(ids))
         assert in_order(heard)
-
-
-class Cutter:
-    """A TCP proxy whose connections can be cut."""
-
-    def __init__(self, target: int) -> None:
-        self.port, self._target = free_port(), target
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", self.port)
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        self._server.close()
-        self.cut()
-
-    def cut(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        self._writers += [writer, far_writer]
-        with contextlib.suppress(OSError):
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-
-
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while data := await source.read(4096):
-        target.write(data)
-        await target.drain()
-    target.close()
