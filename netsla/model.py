@@ -226,7 +226,10 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """When a bad judgement becomes an alert: immediate, consecutive, xofy or average."""
+    """When a bad judgement becomes an alert: immediate, consecutive, xofy, average or burn.
+
+    `count` is how many in a row, or of burn the least number of bad intervals.
+    """
 
     type: str = "immediate"
     count: int = 1

@@ -197,11 +197,12 @@ def _objective(one: Objective) -> Keys:
 
 
 def _reaction(one: Reaction) -> Keys:
-    shape = {"immediate": (), "consecutive": ("count",), "xofy": ("x", "y"), "average": ("n",)}[one.type]
+    shape = {"immediate": (), "consecutive": ("count",), "xofy": ("x", "y"), "average": ("n",), "burn": ()}[one.type]
     clear = ("x", "y") if one.clear.x else ("count",)
     return {
         "type": one.type,
         **{key: _whole(getattr(one, key)) for key in shape},
+        **({"min_bad_intervals": _whole(one.count)} if one.type == "burn" else {}),
         "clear": {key: _whole(getattr(one.clear, key)) for key in clear},
     }
 

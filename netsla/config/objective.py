@@ -11,6 +11,7 @@ from netsla.config.plan_tables import ObjectiveTable, ReactionTable, TermsTable
 from netsla.config.quantity import Wrong, duration_text, meant, percentile
 from netsla.config.source import Faults, Map, Place, Scalar, Seq
 from netsla.model import SECOND, Bound, Clear, Metric, Objective, ProbeSpec, ProbeType, Reaction, Span, UptimeRule
+from netsla.sla.burn import MIN_BAD_INTERVALS
 
 # Which probes can tell which metric: TCP hides loss, because the kernel repeats a lost SYN (SLA §1).
 FEEDS = {
@@ -188,17 +189,23 @@ def _reaction(keys: Layers, faults: Faults) -> Reaction:
     table = keys.get("reaction")
     if table is None:
         return Reaction()
-    needs = {"immediate": (), "consecutive": ("count",), "xofy": ("x", "y"), "average": ("n",)}[table.type]
-    for key in ("count", "x", "y", "n"):
+    needs = {"immediate": (), "consecutive": ("count",), "xofy": ("x", "y"), "average": ("n",)}.get(table.type, ())
+    may = ("min_bad_intervals",) if table.type == "burn" else ()
+    for key in ("count", "x", "y", "n", "min_bad_intervals"):
+        if key in may:
+            continue
         if key in needs and not table.gives(key):
             faults.add(table.place(), f"reaction {table.type} needs {key}", f"add {key}: 3")
         elif key not in needs and table.gives(key):
             faults.add(table.place(key), f"{key} has no meaning in reaction {table.type}", "remove it")
     if table.x and table.y and table.x > table.y:
         faults.add(table.place("x"), f"{table.x} of the last {table.y} cannot be", "x is at most y")
+    least = table.min_bad_intervals or MIN_BAD_INTERVALS
+    if table.type == "burn" and keys.get("metric") != "uptime":
+        faults.add(table.place(), "reaction burn speaks of uptime only", "use consecutive, xofy or average")
     return Reaction(
         type=table.type,
-        count=table.count or 1,
+        count=least if table.type == "burn" else table.count or 1,
         x=table.x or 0,
         y=table.y or 0,
         n=table.n or 0,

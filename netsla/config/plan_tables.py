@@ -99,11 +99,12 @@ class ClearTable(Table):
 class ReactionTable(Table):
     """When a bad judgement becomes an alert."""
 
-    type: Annotated[str, lookup("immediate", "consecutive", "xofy", "average")] = Field(description="The rule.")
+    type: Annotated[str, lookup("immediate", "consecutive", "xofy", "average", "burn")] = Field(description="The rule.")
     count: Annotated[int, whole(1, 10_000)] | None = Field(None, description="consecutive: bad judgements in a row.")
     x: Annotated[int, whole(1, 64)] | None = Field(None, description="xofy: bad judgements …")
     y: Annotated[int, whole(1, 64)] | None = Field(None, description="xofy: … of the last y.")
     n: Annotated[int, whole(1, 10_000)] | None = Field(None, description="average: judgements to average.")
+    min_bad_intervals: Annotated[int, whole(1, 1_000)] | None = Field(None, description="burn: fewer never alert; 2.")
     clear: ClearTable | None = Field(None, description="When it ends; like the rule itself unless given.")
 
 

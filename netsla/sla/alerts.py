@@ -83,6 +83,7 @@ class Alerts:
         self._row = np.zeros((0, 1), np.int64)
         self._plane = np.zeros((0, 1), np.int64)
         self._all: BoolArray = np.zeros(0, bool)  # fails only if every probe does
+        self._burn: BoolArray = np.zeros(0, bool)  # reacts to the speed of its budget, not to its verdict
         self._quiet_ns = np.zeros(0, np.int64)  # no_data_after, 0: never
         self._since_ns = np.zeros(0, np.int64)  # when the number began
         self._lowers: dict[str, tuple[str, ...]] = {}  # agreement -> those it depends on
@@ -123,6 +124,7 @@ class Alerts:
             if limit is not None:
                 self._plane[place, : len(rows)] = [limits[row].index(limit) + 1 for row in rows]
         self._all = np.array([_fails_together(one) for one in fleet.objectives], bool)
+        self._burn = np.array([one.objective.reaction.type == "burn" for one in fleet.objectives], bool)
         self._quiet_ns = np.array([one.objective.no_data_after_ns or 0 for one in fleet.objectives], np.int64)
         self._lowers = {one.agreement.id: one.agreement.depends_on for one in fleet.endpoints}
         self._first_row = np.array([one.probes[0].row for one in fleet.endpoints if one.probes], np.int64)
@@ -130,9 +132,14 @@ class Alerts:
     # --- time ---------------------------------------------------------------------------------------
 
     def step(
-        self, now_ns: int, verdicts: Verdicts, runs: Runs, *, isolated: bool, excluded: BoolArray | None = None
-    ) -> list[Change]:
-        """What has changed; `excluded` says per objective (in the fleet's order) whether its time is excluded now."""
+        self, now_ns: int, verdicts: Verdicts, runs: Runs, *, isolated: bool, excluded: BoolArray | None = None,
+        burning: BoolArray | None = None,
+    ) -> list[Change]:  # fmt: skip
+        """What has changed.
+
+        `excluded` says per objective (in the fleet's order) whether its time is excluded now; `burning`, by number,
+        whether its error budget burns too fast.
+        """
         if self._fleet is None:
             return []
         changes = self._watch_own(now_ns, runs, isolated=isolated)
@@ -140,9 +147,10 @@ class Alerts:
             return changes
         numbers = self._numbers
         standing = verdicts.standing[numbers]
-        opening, closing = self._reactions.step(
-            now_ns, numbers, standing == BREACHED, (standing == BREACHED) | (standing == MET), verdicts.value[numbers]
-        )
+        bad, known = standing == BREACHED, (standing == BREACHED) | (standing == MET)
+        if burning is not None:
+            bad, known = np.where(self._burn, burning[numbers], bad), known | self._burn
+        opening, closing = self._reactions.step(now_ns, numbers, bad, known, verdicts.value[numbers])
         if len(opening) or len(closing) or self.breaches:
             quiet = set(numbers[excluded].tolist()) if excluded is not None else set()
             changes += [self._close(n, now_ns, verdicts, runs) for n in closing.tolist() if n in self.breaches]

@@ -53,10 +53,16 @@ def warning(spent: Fraction | None) -> Fraction | None:
 
 
 def burning(
-    bad_long: IntArray, known_long: IntArray, bad_short: IntArray, known_short: IntArray, target: Fraction, burn: Burn
+    bad_long: IntArray,
+    known_long: IntArray,
+    bad_short: IntArray,
+    known_short: IntArray,
+    target: Fraction,
+    burn: Burn,
+    least: int = MIN_BAD_INTERVALS,
 ) -> npt.NDArray[np.bool_]:
-    """Whether both windows exceed the factor, with at least two bad intervals; counts of intervals, columnar."""
+    """Whether both windows exceed the factor, with at least so many bad intervals; counts of intervals, columnar."""
     limit = burn.factor * (1 - target)
     fast = bad_long * limit.denominator > limit.numerator * known_long
     fast &= bad_short * limit.denominator > limit.numerator * known_short
-    return fast & (bad_long >= MIN_BAD_INTERVALS)
+    return fast & (bad_long >= least)

@@ -2,7 +2,8 @@
 
 The table below is the machine; `docs/alerts.md` shows its diagram, made from it. Only judgements that say met or
 breached count: no data neither extends nor breaks a run. `immediate` is one in a row; `xofy` looks at the last y
-judgements, kept as bits with the newest lowest; `average(n)` compares the mean of the last n values.
+judgements, kept as bits with the newest lowest; `average(n)` compares the mean of the last n values; `burn` looks at
+how fast the error budget goes (SLA R19, burning.py).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def diagram() -> str:
 
 def rhythm_ns(objective: Objective, interval_ns: int) -> int:
     """How often a judgement counts: every one (0) for immediate, else once an interval, or a shorter window."""
-    if objective.reaction.type == "immediate":
+    if objective.reaction.type in ("immediate", "burn"):
         return 0
     window_ns = objective.window.seconds * SECOND
     return min(interval_ns, window_ns) if window_ns else interval_ns
@@ -76,7 +77,8 @@ class Reactions:
     def begin(self, number: int, objective: Objective, interval_ns: int, target: float, *, fresh: bool) -> None:
         """Set how a number reacts; a fresh one has no past."""
         reaction, clear = objective.reaction, objective.reaction.clear
-        self._x[number] = reaction.x if reaction.type == "xofy" else reaction.count
+        in_a_row = 1 if reaction.type == "burn" else reaction.count
+        self._x[number] = reaction.x if reaction.type == "xofy" else in_a_row
         self._mask[number] = _mask(reaction.y) if reaction.type == "xofy" else 0
         self._clear_x[number] = clear.x if clear.y else clear.count
         self._clear_mask[number] = _mask(clear.y)

@@ -235,7 +235,7 @@ def test_quickstart_needs_nothing_but_this_host() -> None:
         ("127.0.0.1", ProbeType.TCP, found.web.listen[0][1]),
     }
     promised = {(o.metric, o.window.name) for e in agreement.endpoints for o in e.objectives}
-    assert {window for _, window in promised} == {"5m", "1h", "month"}
+    assert {window for _, window in promised} == {"5m", "1h", "24h"}
     assert {metric for metric, _ in promised} == {Metric.UPTIME, Metric.PACKET_DELIVERY, Metric.LATENCY}
 
 
