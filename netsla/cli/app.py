@@ -274,6 +274,18 @@ def reload(socket: Socket = None, config: Config = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def rules(
+    alerts: Annotated[bool, typer.Option("--alerts", help="Alerting rules as well.")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Print Prometheus rules for the agreements in force."""
+    from netsla.cli import rules as command
+
+    raise typer.Exit(command.rules(config, alerts=alerts, output=output))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration."""
     from netsla.cli import check as command
