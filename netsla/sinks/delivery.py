@@ -37,6 +37,7 @@ class Delivery:
         self._wake = asyncio.Event()
         self._refused: dict[str, tuple[float, float, str]] = {}  # objective -> not before, pause, why
         self._version = -1
+        self._took = False  # whether the present link has taken anything
         self._said: dict[str, float] = {}  # causes, and when they were said last
 
     async def run(self) -> None:
@@ -51,14 +52,14 @@ class Delivery:
         pause = _FIRST_S
         try:
             while True:
-                began = loop.time()
+                began, self._took = loop.time(), False
                 try:
                     async with self.sink.open() as link:
                         await self._serve(link)
                 except SinkError as error:
                     self._trouble(str(error))
                 self.connected = False
-                if loop.time() - began > _STEADY_S:
+                if self._took or loop.time() - began > _STEADY_S:
                     pause = _FIRST_S
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(2 * pause, _LONGEST_S)
@@ -128,6 +129,7 @@ class Delivery:
         self._outbox.failed(self.sink.name, [one.id for one in events if one.id in refused])
         done = [one.id for one in events if one.id not in refused]
         if done:
+            self._took = True
             self._outbox.done(self.sink.name, done)
 
     # --- how it is ----------------------------------------------------------------------------------

@@ -47,13 +47,13 @@ class MqttLink:
         self._topics: dict[str, str] = {}  # of states, by objective
         self._wrong: dict[str, bytes] = {}  # states that have still to be published, by topic; b"": cleared
         self._unacceptable: dict[str, bytes] = {}  # those that were refused
-        self._refusal, self._again = "", 0.0
+        self._mute, self._refusal, self._again = "", "", 0.0
 
     async def greet(self) -> None:
         """Say that we are online, and read what the broker holds of us."""
         code = await self._connection.put(self._status, ONLINE, retain=True)
-        if code >= _REFUSED:
-            raise SinkError(f"the broker refuses {self._status} ({_words(code)}): see its access rules")
+        if code >= _REFUSED:  # no reason not to tell breaches
+            self._mute = f"the broker refuses {self._status} ({_words(code)}): see its access rules"
         topics = wire.topic(self._prefix, self._agent, "state", "x/x/x").removesuffix("x/x/x") + "#"
         await self._connection.read_retained(topics, _QUIET_S, _READ_S)
 
@@ -81,7 +81,7 @@ class MqttLink:
             self._refusal = ""
         while self._wrong and asyncio.get_running_loop().time() - now < _SLICE_S:
             await self._publish_states(list(self._wrong.items())[:PIPELINE])
-        return self._refusal
+        return self._refusal or self._mute
 
     def _compare(self, states: Mapping[str, bytes]) -> None:
         held = self._connection.retained

@@ -277,3 +277,43 @@ async def test_a_connection_cut_in_the_middle_of_publishing(tmp_path: Path, brok
         await ours.drained(60)
         await heard.until(lambda: heard.ids == set(ids))
         assert in_order(heard)
+
+
+async def test_breaches_are_told_to_a_broker_that_refuses_status_and_states(tmp_path: Path) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text("topic write netsla/lab/breach/#\ntopic read #\n")
+    broker = Broker(tmp_path, ("allow_anonymous true", f"acl_file {acl}")).start()
+    try:
+        async with subscriber(broker.port) as heard, desk(tmp_path, to(broker)) as ours:
+            await ours.put("a/e/o", state=b'{"standing":"met"}')
+            await ours.drained()
+            await heard.until(lambda: heard.events)
+            await ours.troubled("states are refused: the broker refuses netsla/lab/")
+    finally:
+        broker.end()
+
+
+async def test_many_states_do_not_hold_up_an_event(tmp_path: Path, broker: Broker) -> None:
+    async with subscriber(broker.port) as heard, desk(tmp_path, to(broker)) as ours:
+        await until(lambda: ours.delivery.connected, 10)
+        ours.outbox.put({f"a/e{number}/o": b'{"standing":"met"}' for number in range(5000)}, [])
+        ids = await ours.put("a/e1/o")
+        await heard.until(lambda: heard.ids == set(ids))
+        assert len(heard.states) < 5000
+        await heard.until(lambda: len(heard.states) == 5001)
+
+
+async def test_a_password_changed_on_disk_counts_at_the_next_connection(tmp_path: Path) -> None:
+    passwords, secret = tmp_path / "passwords", tmp_path / "secret"
+    done = await asyncio.create_subprocess_exec("mosquitto_passwd", "-b", "-c", str(passwords), "netsla", "new")
+    assert await done.wait() == 0
+    secret.write_text("old\n")
+    broker = Broker(tmp_path, ("allow_anonymous false", f"password_file {passwords}")).start()
+    try:
+        async with desk(tmp_path, to(broker, username="netsla", password=Secret("old", str(secret)))) as ours:
+            await ours.put()
+            await ours.troubled("Not authorized: see username and password")
+            secret.write_text("new\n")
+            await ours.drained()
+    finally:
+        broker.end()
