@@ -19,7 +19,7 @@ from netsla.cli.output import complain, say, table, wants_colour, write
 from netsla.config.quantity import meant
 from netsla.errors import Exit, NetslaError
 from netsla.model import Agreement, Kind
-from netsla.wire import comparison, document
+from netsla.wire import comparison, document_page
 
 _HEAD = ("AGREEMENT", "VERSION", "KIND", "CUSTOMER", "PLAN", "ENDPOINTS", "FROM", "UNTIL", "REVIEW")
 _COMPARED = ("QUESTION", "A", "B", "STRICTER")
@@ -52,7 +52,9 @@ def show(path: Path, name: str, form: str, output: Path | None) -> int:
     """The document of one agreement."""
     one = find(path, name)
     now_ns = time.time_ns()
-    text = document.html(one, now_ns, netsla.__version__) if form == "html" else document.markdown(one, now_ns)
+    text = (
+        document_page.html(one, now_ns, netsla.__version__) if form == "html" else document_page.markdown(one, now_ns)
+    )
     put(text, output)
     return Exit.OK
 

@@ -95,7 +95,7 @@ def _read(socket: str, state_dir: Path | None, since_ns: int) -> list[Breach]:
 
 def _read_left(state_dir: Path, since_ns: int) -> list[Breach]:
     from netsla.store.archive import Archive  # noqa: PLC0415 - only without an agent
-    from netsla.store.outbox import read_history  # noqa: PLC0415
+    from netsla.store.outbox import read_history  # noqa: PLC0415 - likewise
 
     try:
         events = [json.loads(event.payload) for event in read_history(state_dir / "outbox.db", since_ns)]

@@ -72,9 +72,9 @@ def _ask(socket: str, request: Mapping[str, Any]) -> Json | None:
 
 def _read_ledger(config: Path, agreement: str | None) -> list[Json]:
     from netsla import config as configuration  # noqa: PLC0415 - only without an agent
-    from netsla.excluding import listed  # noqa: PLC0415
-    from netsla.store.archive import Archive  # noqa: PLC0415
-    from netsla.store.exclusions import history  # noqa: PLC0415
+    from netsla.excluding import listed  # noqa: PLC0415 - likewise
+    from netsla.store.archive import Archive  # noqa: PLC0415 - likewise
+    from netsla.store.exclusions import history  # noqa: PLC0415 - likewise
 
     plan, _ = configuration.load(config)
     ledger = Path(plan.agent.state_dir) / "ledger.db"

@@ -13,18 +13,10 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from netsla.model import SECOND, Bound, Span
+from netsla.wire.amounts import UNITS, decimal_text, duration_text, percent_text
 
-# Units as Prometheus writes them, longest first (a day is 24 h, a year 365 d), and `us` for fast networks.
-UNITS = {
-    "y": 365 * 86_400 * SECOND,
-    "w": 7 * 86_400 * SECOND,
-    "d": 86_400 * SECOND,
-    "h": 3_600 * SECOND,
-    "m": 60 * SECOND,
-    "s": SECOND,
-    "ms": SECOND // 1_000,
-    "us": SECOND // 1_000_000,
-}
+__all__ = ["UNITS", "decimal_text", "duration_text", "percent_text"]  # the way back, beside the way here
+
 LONGEST_NS = 100 * UNITS["y"]  # fits 64 bits
 CALENDAR = ("day", "week", "month", "quarter", "year")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -91,16 +83,6 @@ def duration(text: str) -> int:
     raise Wrong(f"{text!r} is not a duration", "write for instance 500ms, 5m, 1h30m or 30d (larger units first)")
 
 
-def duration_text(nanoseconds: int) -> str:
-    """The shortest duration that `duration` reads back to the same value."""
-    parts = []
-    for name, unit in UNITS.items():
-        count, nanoseconds = divmod(nanoseconds, unit)
-        if count:
-            parts.append(f"{count}{name}")
-    return "".join(parts) or "0s"
-
-
 def percent(text: str) -> Fraction:
     """An exact ratio in 0..1 from a percentage such as 99.9%."""
     match = _PERCENT.fullmatch(text)
@@ -119,20 +101,6 @@ def _likely_percent(text: str) -> str:
     number = Fraction(text.lstrip("+-"))
     ratio = f"{decimal_text(number * 100)}% or " if 0 < number < 1 else ""
     return f"{ratio}{text.lstrip('+-')}%"
-
-
-def percent_text(ratio: Fraction) -> str:
-    """The percentage that `percent` reads back to the same ratio; exact for every ratio a file can hold."""
-    return f"{decimal_text(ratio * 100)}%"
-
-
-def decimal_text(value: Fraction) -> str:
-    """A fraction of 0 or more with a finite decimal expansion, in full."""
-    digits = 0
-    while (value * 10**digits).denominator != 1:
-        digits += 1
-    text = str(int(value * 10**digits)).rjust(digits + 1, "0")
-    return f"{text[:-digits]}.{text[-digits:]}" if digits else text
 
 
 def target(text: str) -> Bound:

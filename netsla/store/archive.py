@@ -221,7 +221,7 @@ class Look:
 
     def previous(self, block: StoredBlock, agreement: str) -> bytes:
         """The link that a block of an agreement stands on."""
-        query = f"SELECT {_BLOCK} FROM block WHERE id < ? AND first <= ? AND last >= ? ORDER BY id DESC"  # noqa: S608
+        query = f"SELECT {_BLOCK} FROM block WHERE id < ? AND first <= ? AND last >= ? ORDER BY id DESC"  # noqa: S608 - own names
         for row in self.connection.execute(query, (block.id, agreement, agreement)):
             before = self.stored(row)
             if any(lane.agreement == agreement for lane in before.lanes):

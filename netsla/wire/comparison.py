@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from netsla.config.quantity import duration_text, percent_text
 from netsla.model import SECOND, Agreement, Metric, Objective, UptimeRule
+from netsla.wire.amounts import duration_text, percent_text
 
 _MONTH_S = 30 * 86_400
 _WEEK_MINUTES = 7 * 1440

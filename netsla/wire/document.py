@@ -1,29 +1,23 @@
-"""An agreement as a document of twelve sections (docs/sla.md, section 5), as Markdown or HTML.
+"""An agreement as a document of twelve sections (docs/sla.md, section 5), as paragraphs, lists and tables.
 
-Rules: pure; one structure, two renderings. Every figure that settles something stands in words and in numbers, and
+Rules: pure; document_page.py renders it. Every figure that settles something stands in words and in numbers, and
 comes from the configuration as it is in force, plan and overrides worked in. What is not agreed is said to be not
 agreed.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import jinja2
-from markupsafe import Markup, escape
-
-from netsla.config.quantity import decimal_text, duration_text, percent_text
 from netsla.model import SECOND, Agreement, CreditRule, Credits, Endpoint, Hours, Kind, Metric, Objective, UptimeRule
 from netsla.sla.exclusion import planned
+from netsla.wire.amounts import decimal_text, duration_text, percent_text
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTH_NS = 30 * 86_400 * SECOND
@@ -401,59 +395,3 @@ def _review(one: Agreement) -> list[Block]:
     review = one.document.get("review")
     changes = str(one.document.get("changes") or "Changes raise the version of the agreement")
     return [f"To be reviewed by {review}." if review else "No review is agreed.", f"{changes.rstrip('.')}."]
-
-
-# --- renderings ---------------------------------------------------------------------------------------
-
-
-def markdown(agreement: Agreement, now_ns: int) -> str:
-    """The document as Markdown."""
-    lines = [f"# {title(agreement)}", ""]
-    for number, section in enumerate(sections(agreement, now_ns), 1):
-        lines += [f"## {number}. {section.title}", ""]
-        for block in section.blocks:
-            lines += [*_markdown_block(block), ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _markdown_block(block: Block) -> list[str]:
-    if isinstance(block, str):
-        return [block]
-    if isinstance(block, list):
-        return [f"- {line}" for line in block]
-    return [_markdown_row(block.head), "|" + "---|" * len(block.head), *(_markdown_row(row) for row in block.rows)]
-
-
-def _markdown_row(cells: Row) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def html(agreement: Agreement, now_ns: int, version: str) -> str:
-    """The document as one self-contained HTML file."""
-    folder = resources.files("netsla.wire") / "templates"
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    text = (folder / "document.html.j2").read_text(encoding="utf-8")
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
-    return page.render(
-        title=title(agreement),
-        agreement=agreement,
-        sections=[(one.title, [_html_block(block) for block in one.blocks]) for one in sections(agreement, now_ns)],
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        version=version,
-    )
-
-
-def _html_block(block: Block) -> Markup:
-    if isinstance(block, str):
-        return Markup("<p>{}</p>").format(block)
-    if isinstance(block, list):
-        return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(line) for line in block))
-    head = Markup("").join(Markup('<th scope="col">{}</th>').format(cell) for cell in block.head)
-    rows = Markup("").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(escape(cell)) for cell in row))
-        for row in block.rows
-    )
-    return Markup('<div class="wide"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>').format(
-        head, rows
-    )

@@ -56,7 +56,7 @@ def _breaches(one: Agreement) -> list[Rule]:
         {
             "alert": "NetslaBreach",
             "expr": f"netsla_breach_open{{agreement={_quoted(one.id)},objective=~{match[severity]}}} == 1",
-            "labels": {"severity": _SEVERITIES.get(severity, "warning"), "netsla_severity": severity},
+            "labels": {"severity": _SEVERITIES[severity], "priority": severity, "agreement": one.id},
             "annotations": {
                 "summary": "{{ $labels.agreement }}/{{ $labels.endpoint }}: {{ $labels.objective }} is breached",
                 "description": f"Customer: {one.customer or 'none named'}. See netsla breaches {one.id}.",
@@ -86,7 +86,11 @@ def _burn(one: Agreement, target: Fraction, burn: Burn) -> Rule:
     return {
         "alert": "NetslaBudgetBurns",
         "expr": " and ".join(sides),
-        "labels": {"severity": "critical" if page else "warning", "window": _window(burn.long_seconds)},
+        "labels": {
+            "severity": "critical" if page else "warning",
+            "window": _window(burn.long_seconds),
+            "agreement": one.id,
+        },
         "annotations": {
             "summary": "{{ $labels.agreement }}/{{ $labels.endpoint }}: packets are lost "
             f"{float(burn.factor):g} times faster than {one.id} allows"

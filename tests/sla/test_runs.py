@@ -18,7 +18,7 @@ def samples(*told: tuple[int, int, Outcome, float]) -> Samples:
     )  # fmt: skip
 
 
-def runs(*batches: Samples, limits: np.ndarray = NO_LIMIT) -> Runs:  # type: ignore[type-arg]  # any integers
+def runs(*batches: Samples, limits: np.ndarray = NO_LIMIT) -> Runs:
     found = Runs()
     found.cover(len(limits), 2, np.arange(2, dtype=np.int32))
     for batch in batches:

@@ -12,7 +12,7 @@ NO_THRESHOLDS = np.empty((0, 4), np.int64)
 
 
 def counted(*batch: object, thresholds: IntArray = NO_THRESHOLDS, **columns: object) -> Counted:
-    return count(samples(*batch, **columns), Pairs(4, 8), thresholds)  # type: ignore[arg-type]
+    return count(samples(*batch, **columns), Pairs(4, 8), thresholds)  # type: ignore[arg-type]  # columns of any kind
 
 
 def test_each_outcome_has_its_column_and_unmeasured_is_neither_sent_nor_lost() -> None:

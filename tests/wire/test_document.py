@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import pytest
 
 from netsla import config
 from netsla.model import Agreement, Kind, UptimeRule
-from netsla.wire.document import html, markdown, sections, uptime_words
+from netsla.wire.document import sections, uptime_words
+from netsla.wire.document_page import markdown
 from tests.sla.contracts import at
 
 NOW = at("2026-03-01")
@@ -77,21 +77,6 @@ def test_kinds_are_told_apart(acme: Agreement) -> None:
 )
 def test_uptime_rules_in_words(rule: UptimeRule, said: str) -> None:
     assert said in uptime_words(rule)
-
-
-def test_html_is_one_file_and_nothing_in_it_can_break_out(acme: Agreement) -> None:
-    evil = replace(acme, document={**acme.document, "title": "<script>alert(1)</script>", "changes": "a | b <b>"})
-    page = html(evil, NOW, "1.0")
-    assert "<script" not in page
-    assert "&lt;script&gt;" in page
-    assert not re.search(r'(src|href)="', page)
-    assert page.count("<h2>") == 12
-    assert "a | b &lt;b&gt;" in page
-
-
-def test_a_bar_does_not_break_a_markdown_table(acme: Agreement) -> None:
-    (party, *rest) = acme.parties
-    assert "A \\| B" in markdown(replace(acme, parties=(replace(party, name="A | B"), *rest)), NOW)
 
 
 def test_now_is_only_used_for_what_is_planned(acme: Agreement) -> None:

@@ -23,7 +23,7 @@ def test_promtool_takes_the_rules_of_the_example(tmp_path: Path, alerts: bool) -
     path.write_text(render(EXAMPLE, alerts=alerts))
     done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "SUCCESS" in done.stdout
+    assert "SUCCESS" in done.stdout, done.stderr
 
 
 def test_names_that_promql_would_stumble_over(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""Values to text and back: what is written is read back to the same value."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netsla.config.quantity import duration, percent
+from netsla.wire.amounts import decimal_text, duration_text, percent_text
+
+
+@given(st.integers(1, 10**15).map(lambda us: us * 1000))
+def test_durations_come_back(nanoseconds: int) -> None:
+    assert duration(duration_text(nanoseconds)) == nanoseconds
+
+
+@given(st.integers(0, 10**9))
+def test_percentages_come_back(parts: int) -> None:
+    ratio = Fraction(parts, 10**9)
+    assert percent(percent_text(ratio)) == ratio
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(Fraction(0), "0"), (Fraction(5, 4), "1.25"), (Fraction(1, 1000), "0.001")]
+)
+def test_decimals_in_full(value: Fraction, text: str) -> None:
+    assert decimal_text(value) == text
