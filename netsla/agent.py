@@ -31,7 +31,7 @@ from netsla.history import History
 from netsla.model import SECOND, Plan, ProbeType, Target
 from netsla.probes.icmp import IcmpProber
 from netsla.probes.naming import Names
-from netsla.probes.prober import LATENESS_BOUNDS, Prober, ProberFacts
+from netsla.probes.prober import LATENESS_BOUNDS, Prober
 from netsla.probes.tcp import TcpProber
 from netsla.sla.engine import Engine
 from netsla.sla.exclusion import Exclusion
@@ -39,8 +39,10 @@ from netsla.sla.fleet import Fleet, FleetObjective, Roster
 from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
 from netsla.sla.tally import Column
 from netsla.sla.view import Viewer
+from netsla.store.lock import FolderLock
 from netsla.systemd import Notifier
 from netsla.telling import Telling
+from netsla.vitals import Troubles, Vitals
 from netsla.web import WebServer
 from netsla.wire import status
 
@@ -50,7 +52,6 @@ Result = TypeVar("Result")
 PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
 _TURN_S = 1.0  # how often the engine counts and judges
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
-_STALL_S = 10.0  # without a turn or a prober's tick for so long, the watchdog is not fed
 _SWITCH_S = 0.001  # thread switch interval: a long computation delays a prober by this at most, not by 5 ms
 
 
@@ -63,6 +64,7 @@ class Agent:
         _say(warnings)
         self._started_ns = time.time_ns()
         self._roster = Roster()
+        self._lock = FolderLock(Path(self._plan.agent.state_dir))
         self._history = History(Path(self._plan.agent.state_dir))
         self._telling = Telling(self._plan, self._history.ledger, self._address_of)
         self._excluding = Excluding(self._history.ledger, lambda: self._plan, self._exclude)
@@ -74,12 +76,11 @@ class Agent:
         self._fleet: Fleet | None = None
         self._reload_ok = True
         self._reloading = asyncio.Lock()
-        self._troubles: dict[str, tuple[str, ...]] = {}  # by part
+        self._vitals = Vitals()
         self._snapshot: Snapshot | None = None
         self._viewing: asyncio.Future[Snapshot] | None = None
         self._last_turn = 0.0
         self._standings: list[int] = [0] * len(STANDINGS)
-        self._ticks: dict[ProbeType, tuple[int, float]] = {}
         self._watch = StepWatch()
         self._notifier = Notifier()
         self._end = asyncio.Event()
@@ -97,7 +98,9 @@ class Agent:
         tasks: set[asyncio.Task[Any]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: _keep(tasks, self._reload_by_signal()))
         try:
+            _make_folder(Path(self._plan.agent.state_dir))
             await self._listen(self._plan)
+            self._lock.take()
             self._history.start({"version": netsla.__version__, "plan": self._plan.digest})
             await self._telling.start()
             await self._adopt(self._plan)
@@ -160,12 +163,12 @@ class Agent:
         self._worker.shutdown()
         await self._telling.close()
         await asyncio.to_thread(self._history.close)
+        self._lock.leave()
 
     # --- plan ---------------------------------------------------------------------------------------
 
     async def _listen(self, plan: Plan) -> None:
         """Open the web server and the control socket of a plan."""
-        _make_folder(Path(plan.agent.state_dir))
         _make_folder(Path(plan.agent.socket).parent)
         answers: dict[str, Handler] = {
             "status": self._answer_status,
@@ -285,34 +288,21 @@ class Agent:
         self._standings = np.bincount(self._engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
 
     def _watch_over(self) -> None:
-        now = self._last_turn
         facts = {kind: prober.facts() for kind, prober in self._probers.items()}
-        self._troubles = self._find_troubles(facts)
-        for kind, fact in facts.items():
-            if fact.ticks != self._ticks.get(kind, (-1, 0.0))[0]:
-                self._ticks[kind] = (fact.ticks, now)
-        stalled = [str(kind) for kind, (_, since) in self._ticks.items() if now - since > _STALL_S]
-        if stalled:
-            self._troubles["probing"] += (f"the {' and '.join(stalled)} prober has stalled: restart the agent",)
-        else:
+        if self._vitals.look(facts, self._find_troubles(), self._last_turn):
             self._notifier.watchdog()
         if sys.stderr.isatty():
             print(f"\r\x1b[K{self._live_line()}", end="", file=sys.stderr, flush=True)
 
-    def _find_troubles(self, facts: dict[ProbeType, ProberFacts]) -> dict[str, tuple[str, ...]]:
+    def _find_troubles(self) -> Troubles:
         isolated = "isolated: our own references do not answer, or did not just now: figures are frozen"
         return {
-            "probing": tuple(problem for fact in facts.values() for problem in fact.problems),
             "references": (isolated,) if self._engine.isolated else (),
             "names": tuple(self._names.problems()),
             "ledger": self._history.ledger.problems(),
             **self._telling.troubles(),
             "configuration": () if self._reload_ok else ("the last reload was refused: run netsla check",),
         }
-
-    @property
-    def _problems(self) -> tuple[str, ...]:
-        return tuple(problem for some in self._troubles.values() for problem in some)
 
     async def _with_engine(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
@@ -341,7 +331,7 @@ class Agent:
             version=netsla.__version__,
             started_ns=self._started_ns,
             config_digest=self._plan.digest,
-            problems=self._problems,
+            problems=self._vitals.problems,
             reload_ok=self._reload_ok,
             lateness_counts=tuple(
                 sum(fact.lateness_counts[i] for fact in facts) for i in range(len(LATENESS_BOUNDS) + 1)
@@ -349,7 +339,7 @@ class Agent:
             lateness_sum_seconds=sum(fact.lateness_sum_seconds for fact in facts),
             receive_drops=sum(fact.receive_drops for fact in facts),
             clock_steps=sum(fact.clock_steps for fact in facts),
-            parts=tuple((part, len(some)) for part, some in self._troubles.items()),
+            parts=self._vitals.parts,
             outbox_pending=self._telling.pending(),
             mqtt_connected=self._telling.mqtt_connected(),
         )
@@ -367,7 +357,7 @@ class Agent:
 
     def health(self) -> tuple[bool, list[str]]:
         """Whether the agent does its work, and what troubles it."""
-        return not self._problems, list(self._problems)
+        return not self._vitals.problems, list(self._vitals.problems)
 
     async def _answer_status(self, request: Request, _peer: Peer) -> bytes:
         only = status.Only.of(request)
@@ -394,7 +384,7 @@ class Agent:
         standings = [
             f"{int(n)} {name.replace('_', ' ')}" for name, n in zip(STANDINGS, self._standings, strict=True) if n
         ]
-        trouble = f" · {len(self._problems)} problems" if self._problems else ""
+        trouble = f" · {len(self._vitals.problems)} problems" if self._vitals.problems else ""
         return f"{sent} sent, {received} answered · objectives: {', '.join(standings) or 'none'}{trouble}"
 
     def _status_line(self) -> str:

@@ -44,17 +44,20 @@ class History:
         self._seconds = 60
         self._started_ns = time.time_ns()
         self._beat_ns = self._kept_ns = 0
+        self._is_open = False
 
     def start(self, detail: dict[str, Any]) -> None:
         """Open the ledger and note the start."""
         self.ledger.start()
+        self._is_open = True
         self.ledger.note("start", detail)
 
     def close(self) -> None:
         """Note the end and write what waits; takes up to ten seconds if the disk is away."""
-        self.ledger.note("stop", {})
         self._recall.close()
-        self.ledger.close()
+        if self._is_open:
+            self.ledger.note("stop", {})
+            self.ledger.close()
 
     def adopt(self, fleet: Fleet) -> None:
         """Record by this fleet's rows from now on."""
@@ -107,7 +110,9 @@ class History:
         begin = min(cuts, default=end)
         sums = (_sum(piece, fleet.seconds) for piece in fleetview.pieces(look, self._layout, begin, end, cuts))
         stood = _stood(fleetview.standings(look, self._layout, begin, end), fleet.seconds, last_k)
-        resume(engine, fleet, last_k, sums, stood)
+        begin_k = engine.accounts.grid(last_k + 1)
+        tail = (self._recall.cell(k, fleet.seconds) for k in range(begin_k, last_k + 1))
+        resume(engine, fleet, last_k, sums, stood, [cell for cell in tail if cell is not None])
 
 
 def _sum(piece: fleetview.Piece, seconds: int) -> Sum:

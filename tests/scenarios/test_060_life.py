@@ -134,9 +134,6 @@ def test_a_second_agent_at_the_same_socket_is_refused_by_name(life: Life) -> Non
     assert "Traceback" not in life.second.stderr
 
 
-@pytest.mark.xfail(
-    strict=True, reason="state_dir has no lock yet: a second agent with a socket of its own writes along"
-)
 def test_a_second_agent_in_the_same_state_folder_is_refused(life: Life) -> None:
     """Two writers would interleave one chain."""
     assert life.same_state.returncode == 3

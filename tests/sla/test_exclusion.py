@@ -54,7 +54,16 @@ def test_outside_the_allowed_hours_none_of_it_counts() -> None:
     assert judged(work("2026-10-04T21:30", 1)) == [("invalid_notice", "hours", 0)]
 
 
+def test_work_over_the_end_of_a_month_uses_the_allowance_of_both() -> None:
+    """PEERS 15: three hours in October, three in November, four a month allowed; the 25th had 25 hours."""
+    terms = replace(TERMS, allowed=None)
+    assert judged(work("2026-10-31T20:00", 6), terms=terms) == [("", "", 6)]
+    both = judged(work("2026-10-24T23:00", 3), work("2026-10-31T20:00", 6), terms=terms)
+    assert both == [("", "", 3), ("invalid_notice", "cap", 4)], "one hour of October was left"
+
+
 def test_allowed_hours_are_local_on_the_day_the_clocks_change() -> None:
+    """PEERS 15."""
     assert judged(work("2026-10-24T22:00", 7), terms=replace(TERMS, max_per_month_ns=None)) == [("", "", 7)]
 
 

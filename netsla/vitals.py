@@ -1,0 +1,41 @@
+"""How the agent is: its problems by part, and whether every prober still moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netsla.model import ProbeType
+from netsla.probes.prober import ProberFacts
+
+_STALL_S = 10.0  # without a prober's tick for so long, the watchdog is not fed
+Troubles = dict[str, tuple[str, ...]]
+
+
+class Vitals:
+    """What was found when the agent was looked at last."""
+
+    def __init__(self) -> None:
+        self.troubles: Troubles = {}  # by part; a part without problems is there, too
+        self._ticks: dict[ProbeType, tuple[int, float]] = {}  # ticks, and since when there are so many
+
+    def look(self, facts: Mapping[ProbeType, ProberFacts], parts: Troubles, now: float) -> bool:
+        """Take everything in, `now` in monotonic seconds; whether every prober moves."""
+        for kind, fact in facts.items():
+            if fact.ticks != self._ticks.get(kind, (-1, 0.0))[0]:
+                self._ticks[kind] = (fact.ticks, now)
+        stalled = [str(kind) for kind, (_, since) in self._ticks.items() if now - since > _STALL_S]
+        probing = tuple(problem for fact in facts.values() for problem in fact.problems)
+        if stalled:
+            probing += (f"the {' and '.join(stalled)} prober has stalled: restart the agent",)
+        self.troubles = {"probing": probing, **parts}
+        return not stalled
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(problem for some in self.troubles.values() for problem in some)
+
+    @property
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """Every part, and how many problems it has."""
+        return tuple((part, len(some)) for part, some in self.troubles.items())

@@ -1,0 +1,27 @@
+"""How the agent is."""
+
+from dataclasses import replace
+
+from netsla.model import ProbeType
+from netsla.probes.prober import ProberFacts
+from netsla.vitals import Vitals
+
+FACTS = ProberFacts((), 0.0, 0, 0, (), (), 1)
+
+
+def test_every_part_is_there_with_its_problems() -> None:
+    vitals = Vitals()
+    facts = {ProbeType.ICMP: replace(FACTS, problems=("no socket",))}
+    assert vitals.look(facts, {"ledger": ("disk full",), "names": ()}, 0.0)
+    assert vitals.parts == (("probing", 1), ("ledger", 1), ("names", 0))
+    assert vitals.problems == ("no socket", "disk full")
+
+
+def test_a_prober_that_does_not_tick_is_stalled_until_it_does() -> None:
+    vitals = Vitals()
+    assert vitals.look({ProbeType.ICMP: FACTS}, {}, 0.0)
+    assert vitals.look({ProbeType.ICMP: FACTS}, {}, 10.0)
+    assert not vitals.look({ProbeType.ICMP: FACTS}, {}, 10.1)
+    assert "icmp prober has stalled" in vitals.problems[0]
+    assert vitals.look({ProbeType.ICMP: replace(FACTS, ticks=2)}, {}, 11.0)
+    assert vitals.problems == ()
