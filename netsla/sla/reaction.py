@@ -56,6 +56,7 @@ class Reactions:
 
     def __init__(self) -> None:
         self.firing: BoolArray = np.zeros(0, bool)
+        self._simple: BoolArray = np.zeros(0, bool)  # one judgement decides: nothing to look back at
         self._bad, self._good = np.zeros(0, np.int64), np.zeros(0, np.int64)  # in a row
         self._bits = np.zeros(0, np.uint64)  # 1: breached
         self._seen = np.zeros(0, np.uint64)  # 1: there was a judgement at all
@@ -69,6 +70,7 @@ class Reactions:
         """Make room for objective numbers."""
         more = numbers - len(self.firing)
         self.firing = np.pad(self.firing, (0, more))
+        self._simple = np.pad(self._simple, (0, more))
         for name in ("_bad", "_good", "_bits", "_seen", "_mask", "_clear_mask", "_rhythm", "_beat"):
             setattr(self, name, np.pad(getattr(self, name), (0, more)))
         for name in ("_x", "_clear_x"):
@@ -83,6 +85,8 @@ class Reactions:
         self._clear_x[number] = clear.x if clear.y else clear.count
         self._clear_mask[number] = _mask(clear.y)
         self._rhythm[number] = rhythm_ns(objective, interval_ns)
+        in_a_row = self._x[number] == self._clear_x[number] == 1 and not clear.y and reaction.type != "xofy"
+        self._simple[number] = self._rhythm[number] == 0 and in_a_row and reaction.type != "average"
         self._average.pop(number, None)
         if reaction.type == "average":
             self._average[number] = (reaction.n, objective.target.at_least, target)
@@ -95,6 +99,21 @@ class Reactions:
         self, now_ns: int, numbers: IntArray, breached: BoolArray, known: BoolArray, value: npt.NDArray[np.float64]
     ) -> tuple[IntArray, IntArray]:
         """Count the judgements that are due; returns the numbers that begin to fire, and those that end."""
+        simple, firing = self._simple[numbers], self.firing[numbers]
+        turned = np.flatnonzero(simple & known & (breached != firing))
+        begin, end = numbers[turned[breached[turned]]], numbers[turned[~breached[turned]]]
+        self.firing[begin], self.firing[end] = True, False
+        counted = np.flatnonzero(~simple)
+        if len(counted):
+            some = numbers[counted], breached[counted], known[counted], value[counted]
+            opening, closing = self._count(now_ns, *some)
+            return np.concatenate([begin, opening]), np.concatenate([end, closing])
+        return begin, end
+
+    def _count(
+        self, now_ns: int, numbers: IntArray, breached: BoolArray, known: BoolArray, value: npt.NDArray[np.float64]
+    ) -> tuple[IntArray, IntArray]:
+        """Those that look back."""
         rhythm = self._rhythm[numbers]
         beat = now_ns // np.maximum(rhythm, 1)
         due = known & ((rhythm == 0) | (beat > self._beat[numbers]))
