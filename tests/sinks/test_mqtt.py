@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from netsla.model import MqttSettings, Secret
+from netsla.sinks import connection as connections
 from netsla.sinks.delivery import Delivery
 from netsla.sinks.mqtt import MqttSink
 from netsla.store.outbox import Event, Outbox
@@ -157,7 +158,8 @@ async def test_a_broker_that_restarts_loses_nothing(tmp_path: Path, broker: Brok
         assert in_order(heard)
 
 
-async def test_a_broker_that_hangs_is_noticed(tmp_path: Path, broker: Broker) -> None:
+async def test_a_broker_that_hangs_is_noticed(tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_ACK_S", 1.0)
     async with subscriber(broker.port) as heard, desk(tmp_path, to(broker)) as ours:
         await ours.put()
         await heard.until(lambda: heard.events)
