@@ -83,7 +83,7 @@ class Agent:
         self._standings: list[int] = [0] * len(STANDINGS)
         self._watch = StepWatch()
         self._notifier = Notifier()
-        self._end = asyncio.Event()
+        self._end, self._restored = asyncio.Event(), asyncio.Event()
         self._web: WebServer | None = None
         self._preparing: asyncio.Task[None] | None = None
         self._control: ControlServer | None = None
@@ -121,6 +121,7 @@ class Agent:
         await self._with_engine(self._recall_exclusions)
         log.info("%s", await self._with_engine(lambda: self._history.restore(self._engine, fleet)))
         await self._with_engine(lambda: self._telling.restore(self._engine, fleet))
+        self._restored.set()
 
     def _recall_exclusions(self) -> None:
         """What was agreed at run time holds over restarts."""
@@ -134,6 +135,7 @@ class Agent:
             self._engine.exclude(agreement, exclusions, time.time_ns())
 
     async def _exclude(self, agreement: str, exclusions: tuple[Exclusion, ...]) -> None:
+        await self._restored.wait()
         await self._with_engine(lambda: self._engine.exclude(agreement, exclusions, time.time_ns()))
 
     async def _until_end(self, tasks: set[asyncio.Task[Any]]) -> None:
@@ -369,6 +371,7 @@ class Agent:
         return {"status": await self.reload()}
 
     async def _answer_acknowledge(self, request: Request, peer: Peer) -> dict[str, str]:
+        await self._restored.wait()
         return await self._with_engine(lambda: self._telling.acknowledge(self._engine, request, peer))
 
     def _address_of(self, one: FleetObjective) -> str:
