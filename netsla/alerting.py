@@ -64,6 +64,7 @@ class Alerting:
         self._told: dict[str, _Told] = {}
         self._fleet: Fleet | None = None
         self._keys: dict[int, str] = {}
+        self._numbers = np.zeros(0, np.int64)
         self._standing = np.zeros(0, np.uint8)
 
     # --- layout and restart -------------------------------------------------------------------------
@@ -74,6 +75,7 @@ class Alerting:
         keys = {one.number: wire.key_of(one) for one in fleet.objectives}
         gone: dict[str, bytes | None] = dict.fromkeys(set(self._keys.values()) - set(keys.values()))
         self._fleet, self._keys = fleet, keys
+        self._numbers = np.array([one.number for one in fleet.objectives], np.int64)
         for key in gone:
             self._told.pop(key, None)
         self._standing = np.full(len(fleet.objectives), 255, np.uint8)
@@ -170,8 +172,7 @@ class Alerting:
         self, engine: Engine, fleet: Fleet, now_ns: int, skip: Mapping[str, bytes | None]
     ) -> dict[str, bytes | None]:
         """States whose standing is another than was told last; some now, the rest at the next turns."""
-        numbers = np.fromiter(self._keys, np.int64, len(self._keys))
-        standing = engine.verdicts.standing[numbers]
+        standing = engine.verdicts.standing[self._numbers]
         moved = np.flatnonzero(standing != self._standing)[:_AT_ONCE]
         self._standing[moved] = standing[moved]
         found: dict[str, bytes | None] = {}
