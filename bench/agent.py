@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import shutil
 import subprocess
 import sys
 import time
@@ -109,6 +110,7 @@ NETSLA = [sys.executable, "-m", "netsla"]
 @contextlib.contextmanager
 def running(side: Side, folder: Path, count: int, probe: str = "icmp", tcp_port: int = 0) -> Iterator[Agent]:
     """An agent that probes `count` endpoints once a second, ready, for as long as the block lasts."""
+    shutil.rmtree(folder / "state", ignore_errors=True)  # a record of the agent before would be gone on with
     config = write_config(folder, count, probe, tcp_port)
     log = folder / "netsla.log"
     with (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sqlite3
@@ -122,6 +123,7 @@ class Agent:
         log.info("%s", await self._with_engine(lambda: self._history.restore(self._engine, fleet)))
         await self._with_engine(lambda: self._telling.restore(self._engine, fleet))
         self._restored.set()
+        gc.freeze()
 
     def _recall_exclusions(self) -> None:
         """What was agreed at run time holds over restarts."""
@@ -192,6 +194,7 @@ class Agent:
         self._plan, self._fleet, self._snapshot = plan, fleet, None
         self._names.want({(p.address, p.family) for p in fleet.watched})
         self._load_probers()
+        gc.freeze()  # plan and layout stay: a collection that walked them would hold every thread for 0.2 s
         if self._web is not None:
             self._preparing = asyncio.create_task(self._web.prepare())
 

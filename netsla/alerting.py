@@ -29,7 +29,7 @@ from netsla.wire import event as wire
 log = logging.getLogger("netsla")
 
 _OWN = f"{wire.OWN}/"
-_AT_ONCE = 1000  # states written in a turn because a standing moved: memory and the engine's time are bounded
+_AT_ONCE = 500  # states written in a turn because a standing moved: memory and the engine's time are bounded
 
 
 class Box(Protocol):
