@@ -48,6 +48,17 @@ def test_a_blackout_is_opened_once_and_closed_once_with_onset_and_end_to_the_pro
     assert drive.engine.breaches[4] == 1
 
 
+def test_one_blackout_among_a_thousand_is_one_opened_and_one_closed() -> None:
+    drive = Drive(plan(1000, objectives=(DELIVERY,)))
+    live(drive, 120)
+    begin = drive.now
+    told = live(drive, 20, 777)
+    end = drive.now
+    told += live(drive, 400)
+    assert [(one.kind, one.number, one.told) for one in told] == [("opened", 777, True), ("closed", 777, True)]
+    assert (told[0].onset_ns, told[1].onset_ns, told[1].ended_ns) == (begin, begin, end)
+
+
 def test_everything_down_at_once_is_one_alert() -> None:
     """PEERS 20."""
     drive = Drive(plan(100, objectives=(DELIVERY,)))
