@@ -129,7 +129,10 @@ class Alerting:
                 states[made.objective] = self._state(engine, one, now_ns)
                 if change.kind == "opened" and change.told:
                     self._opened(made.id, one)
-            _say(change, made)
+            if change.told:
+                _say(change, made)
+        if quiet:
+            log.info("%d changes recorded that nobody need be told of, see netsla breaches", len(quiet))
         states |= self._moved(engine, fleet, now_ns, skip=states)
         if states or events or quiet:
             self._box.put(states, events, quiet)

@@ -25,6 +25,7 @@ MASS = "mass_failure"  # most endpoints failed at once and no reference did
 ISOLATED = "isolated"  # our own references failed
 EXCLUDED, MUTED = "excluded", "muted"
 _MASS_SHARE, _MASS_LEAST, _MASS_OVER = 0.5, 3, 0.25  # of all endpoints; at least so many; over below
+_MASS_AT_ONCE = 0.05  # of all endpoints, before anything is said of most of them
 _UPDATE_NS = 3600 * SECOND  # an open breach tells how bad it is now at most once an hour
 _WORSE = 1.1
 BoolArray = npt.NDArray[np.bool_]
@@ -227,9 +228,10 @@ class Alerts:
         if not isolated and len(self._first_row) >= _MASS_LEAST:
             since = runs.failing_since(np.zeros_like(self._first_row), self._first_row)
             failing = int((since > 0).sum())
-            share = failing / len(self._first_row)
-            on = failing >= _MASS_LEAST and share > (_MASS_OVER if MASS in self.own else _MASS_SHARE)
             onset = int(np.median(since[since > 0])) if failing else now_ns
+            heard = int((runs.last_known(self._first_row) >= onset).sum())  # of whom anything is known since then
+            least = max(_MASS_LEAST, len(self._first_row) * _MASS_AT_ONCE)
+            on = failing >= least and failing / max(heard, 1) > (_MASS_OVER if MASS in self.own else _MASS_SHARE)
             changes.append(self._own(MASS, now_ns, on=on, onset_ns=onset, failing=failing, of=len(self._first_row)))
         return [one for one in changes if one is not None]
 
