@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -206,12 +207,13 @@ async def test_watch_goes_on_until_interrupted(agent: FakeAgent) -> None:
         *NETSLA,
         *("status", "acme-dia-1/site-00010", "--watch", "--socket", agent.socket),
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )
     assert process.stdout is not None
     heads = 0
     while heads < 2:
         heads += (await process.stdout.readline()).startswith(b"STANDING")
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     assert await process.wait() == 0
 
 
