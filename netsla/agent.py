@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 import netsla
-from netsla import config
+from netsla import config, doctor
 from netsla.clock import StepWatch
 from netsla.control import ControlServer, Handler, Peer, Request
 from netsla.errors import ConfigError, Exit, HostError
@@ -99,6 +99,7 @@ class Agent:
         tasks: set[asyncio.Task[Any]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: _keep(tasks, self._reload_by_signal()))
         try:
+            doctor.require_sockets(self._plan)
             _make_folder(Path(self._plan.agent.state_dir))
             await self._listen(self._plan)
             self._lock.take()
@@ -234,9 +235,9 @@ class Agent:
                     await self._move_web(plan)
                 await self._adopt(plan)
                 await self._telling.reload(plan)
-                self._reload_ok = True
+                self._told(reload_ok=True)
             except (ConfigError, HostError) as error:
-                self._reload_ok = False
+                self._told(reload_ok=False)
                 log.error("reload refused, the old plan goes on: %s", error)  # noqa: TRY400 - no bug, no traceback
                 raise
             finally:
@@ -245,6 +246,11 @@ class Agent:
             self._history.ledger.note("reload", {"plan": plan.digest})
             log.info("reloaded: %s", self._status_line())
             return self._status_line()
+
+    def _told(self, *, reload_ok: bool) -> None:
+        """How the reload ended is seen by whoever asks next."""
+        self._reload_ok, self._snapshot = reload_ok, None
+        self._vitals.note("configuration", self._find_troubles()["configuration"])
 
     async def _move_web(self, plan: Plan) -> None:
         """Listen elsewhere; if that fails, listen as before."""
@@ -361,8 +367,8 @@ class Agent:
         return self._last_turn > 0
 
     def health(self) -> tuple[bool, list[str]]:
-        """Whether the agent does its work, and what troubles it."""
-        return not self._vitals.problems, list(self._vitals.problems)
+        """Whether the agent measures as it should, and everything that troubles it."""
+        return self._vitals.measuring, list(self._vitals.problems)
 
     async def _answer_status(self, request: Request, _peer: Peer) -> bytes:
         only = status.Only.of(request)
@@ -396,8 +402,8 @@ class Agent:
     def _status_line(self) -> str:
         plan, fleet = self._plan, self._fleet
         count = len(fleet.probes) if fleet else 0
-        where = ", ".join(f"http://{host}:{port}/" for host, port in plan.web.listen)
-        return f"{count} probes, {len(plan.agreements)} agreements; page and /metrics at {where}"
+        where = ", ".join(self._web.urls) if self._web else ""
+        return f"{count} probes, {len(plan.agreements)} agreements; page and /metrics at {where or 'no address'}"
 
 
 def _make_folder(path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from netsla.errors import HostError
 from netsla.model import Plan, ProbeType
 
 _CAP_NET_RAW = 13
@@ -18,7 +21,11 @@ _ROOM = 1 << 30  # bytes that the state folder should have free
 _BUFFER = 1 << 20  # bytes: about 1,400 replies
 _SPARE_DESCRIPTORS = 256
 
+_ICMP = ((socket.AF_INET, socket.IPPROTO_ICMP), (socket.AF_INET6, socket.IPPROTO_ICMPV6))
+_REMEDY = "sysctl -w net.ipv4.ping_group_range='0 2147483647', or grant CAP_NET_RAW (deploy/systemd/raw.conf)"
+
 Read = Callable[[str], str | None]
+Open = Callable[[int, int, int], socket.socket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,31 @@ def privileges(read: Read, groups: list[int]) -> Iterator[Finding]:
         return
     yield Finding(
         f"neither ping sockets (net.ipv4.ping_group_range is {low} {high}) nor raw sockets are allowed",
-        "sysctl -w net.ipv4.ping_group_range='0 2147483647', or grant CAP_NET_RAW (deploy/systemd/raw.conf)",
+        _REMEDY,
     )
+
+
+def require_sockets(plan: Plan, opened: Open = socket.socket) -> None:
+    """Raise HostError where this plan could measure nothing: all its probes are ICMP, and no ICMP socket is allowed.
+
+    Where anything can be measured the agent runs, and says what it cannot measure.
+    """
+    kinds = {spec.type for agreement in plan.agreements for one in agreement.endpoints for spec in one.probes}
+    if kinds == {ProbeType.ICMP} and all(_denied(family, protocol, opened) for family, protocol in _ICMP):
+        raise HostError("nothing can be measured: neither ping nor raw ICMP sockets are allowed", _REMEDY)
+
+
+def _denied(family: int, protocol: int, opened: Open) -> bool:
+    """Whether the host lets us open neither kind; a family that it does not have is denied, too."""
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+        try:
+            opened(family, kind, protocol).close()
+        except PermissionError:
+            continue
+        except OSError as error:
+            return error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+        return False
+    return True
 
 
 def _status(read: Read, key: str) -> str | None:

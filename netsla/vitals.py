@@ -30,6 +30,15 @@ class Vitals:
         self.troubles = {"probing": probing, **parts}
         return not stalled
 
+    def note(self, part: str, problems: tuple[str, ...]) -> None:
+        """What became of one part since."""
+        self.troubles = {**self.troubles, part: problems}
+
+    @property
+    def measuring(self) -> bool:
+        """Whether all probers can do their work; a broker that is away is no reason to kill who measures on."""
+        return not self.troubles.get("probing")
+
     @property
     def problems(self) -> tuple[str, ...]:
         """All of them."""

@@ -23,7 +23,7 @@ from netsla.cli.places import configured_socket, socket_path
 from netsla.cli.status import Question, summary, verdict
 from netsla.control import DEFAULT_SOCKET, ControlServer, Peer, Request
 from netsla.errors import ConfigError, Fault
-from netsla.sla.snapshot import Snapshot
+from netsla.sla.snapshot import STANDINGS, Snapshot
 from netsla.wire import status
 from tests.synthetic import changed, snapshot
 
@@ -158,6 +158,18 @@ async def test_only_the_breached(agent: FakeAgent) -> None:
     agent.shown = all_met(agent.shown)
     done = await netsla("status", "--breached", "--socket", agent.socket)
     assert (done.code, len(done.out.splitlines())) == (0, 1)
+    done = await netsla("status", "nobody", "--breached", "--socket", agent.socket)
+    assert (done.code, "knows no nobody" in done.err) == (2, True)
+
+
+async def test_what_breached_leaves_out_is_not_met(agent: FakeAgent) -> None:
+    from dataclasses import replace
+
+    shown = all_met(agent.shown)
+    standing = shown.objectives.standing.copy()
+    standing[0] = STANDINGS.index("no_data")
+    agent.shown = changed(shown, objectives=replace(shown.objectives, standing=standing))
+    assert (await netsla("status", "--breached", "--socket", agent.socket)).code == 4
 
 
 async def test_problems_of_the_agent_go_to_stderr(agent: FakeAgent) -> None:
@@ -215,6 +227,27 @@ async def test_watch_goes_on_until_interrupted(agent: FakeAgent) -> None:
         heads += (await process.stdout.readline()).startswith(b"STANDING")
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 0
+
+
+async def test_watch_ends_when_nobody_reads(agent: FakeAgent) -> None:
+    for reader in ("true", "head -1"):
+        command = f'"$@" status --watch --socket {agent.socket} | {reader}; echo "${{PIPESTATUS[0]}}"'
+        process = await asyncio.create_subprocess_exec(
+            *("bash", "-c", command, "bash", *NETSLA),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), 30.0)
+        assert out.decode().splitlines()[-1] == "1"
+
+
+async def test_every_command_takes_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "netsla.yaml"
+    assert (await netsla("init", "--config", path)).code == 0
+    assert path.exists()
+    assert (await netsla("schema", "--config", path)).code == 0
+    assert (await netsla("agreement", "new", "--config", path)).code == 0
+    done = await netsla("probe", "127.0.0.1", "--port", "1", "--config", path)
+    assert done.err.startswith("netsla: --port belongs")
 
 
 async def test_reload(agent: FakeAgent) -> None:

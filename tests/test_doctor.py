@@ -1,6 +1,11 @@
+import errno
+import socket
+
 import pytest
 
 from netsla import doctor
+from netsla.errors import HostError
+from netsla.model import Plan, ProbeSpec, ProbeType
 from tests.sla.builders import plan
 
 HOST = {
@@ -53,3 +58,32 @@ def test_the_rest_is_said_when_it_limits_and_not_otherwise() -> None:
 
 def test_this_host_is_examined_without_a_fault() -> None:
     assert all(str(finding).count(": ") >= 1 for finding in doctor.examine(plan()))
+
+
+def _plan_of(*kinds: ProbeType) -> Plan:
+    specs = tuple(ProbeSpec(str(kind), kind, port=80 if kind is ProbeType.TCP else None) for kind in kinds)
+    return plan(probes=specs)
+
+
+def _opener(*allowed: tuple[int, int]) -> doctor.Open:
+    def opened(family: int, kind: int, protocol: int) -> socket.socket:
+        if (family, kind) not in allowed:
+            raise PermissionError(errno.EPERM, "not permitted")
+        return socket.socket(socket.AF_UNIX)
+
+    return opened
+
+
+def test_regression_13_a_plan_of_icmp_alone_needs_an_icmp_socket() -> None:
+    with pytest.raises(HostError, match=r"neither ping nor raw.*ping_group_range.*CAP_NET_RAW"):
+        doctor.require_sockets(_plan_of(ProbeType.ICMP), _opener())
+
+
+@pytest.mark.parametrize("way", [(socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, socket.SOCK_RAW)])
+def test_one_icmp_socket_is_enough_to_begin(way: tuple[int, int]) -> None:
+    doctor.require_sockets(_plan_of(ProbeType.ICMP), _opener(way))
+
+
+def test_a_plan_that_can_measure_something_begins() -> None:
+    doctor.require_sockets(_plan_of(ProbeType.ICMP, ProbeType.TCP), _opener())
+    doctor.require_sockets(plan(endpoints=0), _opener())

@@ -25,3 +25,13 @@ def test_a_prober_that_does_not_tick_is_stalled_until_it_does() -> None:
     assert "icmp prober has stalled" in vitals.problems[0]
     assert vitals.look({ProbeType.ICMP: replace(FACTS, ticks=2)}, {}, 11.0)
     assert vitals.problems == ()
+
+
+def test_only_what_keeps_us_from_measuring_is_unhealthy() -> None:
+    vitals = Vitals()
+    vitals.look({ProbeType.ICMP: FACTS}, {"configuration": (), "mqtt": ("the broker is away",)}, 0.0)
+    vitals.note("configuration", ("the last reload was refused",))
+    assert vitals.measuring
+    assert vitals.problems == ("the last reload was refused", "the broker is away")
+    vitals.look({ProbeType.ICMP: replace(FACTS, problems=("no socket",))}, {}, 1.0)
+    assert not vitals.measuring

@@ -83,6 +83,10 @@ class Kind(StrEnum):
 
 
 Config = Annotated[Path, typer.Option("--config", envvar="NETSLA_CONFIG", help="The configuration file.")]
+Unused = Annotated[
+    Path,
+    typer.Option("--config", hidden=True, help="Taken as by every command; nothing is read from it here."),
+]
 Socket = Annotated[
     Path | None,
     typer.Option("--socket", envvar="NETSLA_SOCKET", help="The agent's control socket (else as configured)."),
@@ -93,7 +97,7 @@ Period = Annotated[
     str | None,
     typer.Option("--period", help="2026-10, 2026-Q4, 2026, 2026-10-05 or START/END (else the running month)."),
 ]
-Named = Annotated[str | None, typer.Argument(metavar="[AGREEMENT]", help="The agreement's id.")]
+Named = Annotated[str | None, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
 
 app = typer.Typer(
     name="netsla",
@@ -161,7 +165,7 @@ def check(
 
 @app.command()
 def status(
-    what: Annotated[str | None, typer.Argument(metavar="[AGREEMENT[/ENDPOINT]]", help="Only this.")] = None,
+    what: Annotated[str | None, typer.Argument(metavar="AGREEMENT[/ENDPOINT]", help="Only this.")] = None,
     form: Annotated[StatusFormat, typer.Option("--format", help="How to print.")] = StatusFormat.TABLE,
     watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until interrupted.")] = False,
     breached: Annotated[bool, typer.Option("--breached", help="Only endpoints with a breached objective.")] = False,
@@ -250,6 +254,7 @@ def probe(
     kind: Annotated[Kind, typer.Option("--type", help="How to ask.")] = Kind.ICMP,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The port, for tcp.")] = None,
     count: Annotated[int, typer.Option("-c", "--count", min=1, max=1000, help="How many probes.")] = 5,
+    config: Unused = DEFAULT_CONFIG,
 ) -> None:
     """Probe one address and explain every step: socket, addresses, time stamps, errors."""
     from netsla.cli import probe as command
@@ -286,7 +291,7 @@ def rules(
 
 
 @app.command()
-def schema() -> None:
+def schema(config: Unused = DEFAULT_CONFIG) -> None:
     """Print the JSON Schema of the configuration."""
     from netsla.cli import check as command
 
@@ -295,13 +300,14 @@ def schema() -> None:
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG,
+    file: Annotated[Path | None, typer.Argument(help="Where to write it (else as --config).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Write a first configuration, with comments, that runs as it is."""
     from netsla.cli import init as command
 
-    raise typer.Exit(command.init(file, force=force))
+    raise typer.Exit(command.init(file or config, force=force))
 
 
 maintenance = typer.Typer(help="Time that does not count: add, list, cancel.", no_args_is_help=True)
@@ -398,6 +404,7 @@ def agreement_new(
     kind: Annotated[AgreementKind, typer.Option("--kind", help="Who promises what to whom.")] = AgreementKind.CUSTOMER,
     name: Annotated[str, typer.Option("--id", help="The agreement's id.")] = "new-agreement",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    config: Unused = DEFAULT_CONFIG,
 ) -> None:
     """Write a commented template."""
     from netsla.cli import agreement as command

@@ -7,11 +7,14 @@ says what the words do not. `NO_COLOR` is honoured.
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Sequence
+from threading import Event
 
 _COLOURS = {"breached": "31;1", "bad": "31;1", "met": "32", "good": "32", "no data": "33", "unknown": "33"}
 _COLOURS |= {"insufficient data": "33"}
+_deserted = Event()  # set once the reader of standard output has gone
 
 
 def say(text: str) -> None:
@@ -27,6 +30,15 @@ def write(data: bytes) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:  # nobody reads any more: let what follows go nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _deserted.set()
+
+
+def readers() -> bool:
+    """Whether anybody still reads standard output: a pipe whose reader has gone is in error (poll(2))."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    gone = any(events & (select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
+    return not gone and not _deserted.is_set()
 
 
 def complain(text: str) -> None:

@@ -10,12 +10,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from netsla.cli.output import complain, on_terminal, say, table, wants_colour, write
+from netsla.cli.output import complain, on_terminal, readers, say, table, wants_colour, write
 from netsla.control import ask
 from netsla.errors import AgentError, Exit
 from netsla.wire.figures import NONE, figure
@@ -50,7 +50,8 @@ def status(question: Question) -> int:
     """Ask once, print, and give the exit code."""
     body = ask(question.socket, question.request)
     document: Json = orjson.loads(body)
-    if question.what and not question.breached and not document["probes"]:
+    whole = document if not question.breached or document["objectives"] else _all(question)
+    if question.what and not whole["probes"]:
         complain(f"netsla: the agent knows no {question.what}: see `netsla status` for what it knows")
         return Exit.CONFIG
     if question.form == "json":
@@ -59,11 +60,17 @@ def status(question: Question) -> int:
         say(shown(document, wide=question.form == "wide", colour=wants_colour()))
     for problem in document["agent"]["problems"]:
         complain(f"netsla: {problem}")
-    return verdict(document)
+    return verdict(whole)
+
+
+def _all(question: Question) -> Json:
+    """What `--breached` leaves out: the exit code is that of everything asked about, shown or not."""
+    document: Json = orjson.loads(ask(question.socket, replace(question, breached=False, form="table").request))
+    return document
 
 
 def watch(question: Question) -> int:
-    """Again and again, until interrupted; an agent that is away for a while is waited for."""
+    """Again and again, until interrupted or nobody reads; an agent that is away for a while is waited for."""
     code: int = Exit.UNREACHABLE
     try:
         while True:
@@ -74,6 +81,8 @@ def watch(question: Question) -> int:
             except AgentError as error:
                 complain(f"netsla: {error}")
                 code = Exit.UNREACHABLE
+            if not readers():
+                return code
             time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
         return code

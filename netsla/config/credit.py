@@ -73,7 +73,8 @@ def _rule(
     name, basis = table.objective, table.basis
     if name not in metrics:
         if name not in written:
-            faults.add(table.place("objective"), f"unknown objective {name!r}", meant(name, written))
+            remedy = meant(name, written) or "add it to objectives:"
+            faults.add(table.place("objective"), f"unknown objective {name!r}", remedy)
     elif metrics[name] not in _METRICS[basis]:
         problem = f"basis {basis} cannot be worked out for {metrics[name]} ({name!r})"
         faults.add(table.place("basis"), problem, f"it speaks of {' or '.join(sorted(_METRICS[basis]))}")

@@ -141,7 +141,8 @@ def _window(
         except Wrong as wrong:
             faults.add(table.place("rrule"), f"rrule: {wrong.problem}", wrong.remedy)
     if table.endpoint is not None and table.endpoint not in endpoints:
-        faults.add(table.place("endpoint"), f"unknown endpoint {table.endpoint!r}", meant(table.endpoint, endpoints))
+        remedy = meant(table.endpoint, endpoints) or "add it to endpoints:"
+        faults.add(table.place("endpoint"), f"unknown endpoint {table.endpoint!r}", remedy)
     if table.start == MINUTES_A_DAY:
         faults.add(table.place("start"), "start: no day has a 24:00 to start at", 'write "00:00"')
     return MaintenanceWindow(

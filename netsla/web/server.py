@@ -81,6 +81,12 @@ class WebServer:
         """`http` or `https`."""
         return "https" if self._access.tls else "http"
 
+    @property
+    def urls(self) -> list[str]:
+        """Where it listens, for people."""
+        places = [(f"[{host}]" if ":" in host else host, port) for host, port in self.addresses]
+        return [f"{self.scheme}://{host}:{port}/" for host, port in places]
+
     async def start(self) -> None:
         """Listen everywhere. :class:`HostError` if a port or an address is not to be had."""
         self._runner = web.AppRunner(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,20 @@ def test_icmp_denied_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:
         assert status["agent"]["problems"] == []
         assert probe(status, "ping-v4")["windows"]["5m"]["packet_delivery_ratio"] == 1.0
         assert agent.end() == 0
+
+
+def test_a_host_that_denies_everything_is_exit_3_with_what_to_do(tmp_path: Path) -> None:
+    with netlab(tmp_path, wire=False) as lab:
+        sysctl(lab.near, "net.ipv4.ping_group_range=1 0")
+        path = tmp_path / "netsla.yaml"
+        icmp_alone = CONFIG[: CONFIG.index("      - {id: web")]
+        path.write_text(icmp_alone.replace("tcp: {type: tcp, port: 9469, ", "other: {type: icmp, "))
+        command = ["ip", "netns", "exec", lab.near, *BARE, sys.executable, "-m", "netsla", "run", "--config", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 3, done.stderr
+        assert "ping_group_range" in done.stderr
+        assert "CAP_NET_RAW" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_regression_14_ipv6_disabled_in_the_kernel(tmp_path: Path) -> None:

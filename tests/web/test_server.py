@@ -99,6 +99,7 @@ async def test_ipv6_and_several_addresses(serve: Serve, client: aiohttp.ClientSe
     server, _ = await serve(listen=(("127.0.0.1", 0), ("::1", 0)))
     (_, _), (host, port) = server.addresses
     assert host == "::1"
+    assert server.urls[1] == f"http://[::1]:{port}/"
     async with client.get(f"http://[::1]:{port}/-/ready") as answer:
         assert answer.status == 200
 
