@@ -1,0 +1,157 @@
+"""Vectors of the rules beyond the worked examples, through `netsla report --evidence` on packs written by hand.
+
+Signs of a run: G all 12 answered, B none, `.` nothing recorded, `?` recorded with a stepped clock, one a minute from
+2026-04-01T00:00Z. What stands after `|` is recorded after the period. The arithmetic is beside each vector.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.rules import BAD, GOOD, UPTIME, minutes, seconds, told, write
+
+BEGIN = "2026-04-01T00:00Z"
+LOOSE = "{min_coverage: 0%}"
+COUNTS = {"G": GOOD, "B": BAD, ".": None, "?": GOOD}
+
+
+def period_of(length: int, step: int = 60) -> str:
+    """The period of so many intervals from BEGIN on."""
+    end = length * step
+    return f"{BEGIN}/2026-04-01T{end // 3600:02d}:{end % 3600 // 60:02d}:{end % 60:02d}Z"
+
+
+def run_pack(folder: Path, signs: str, **keys: Any) -> tuple[int, dict[str, Any]]:
+    """Settle a run of signs."""
+    inside, _, after = signs.partition("|")
+    keys = {"measurement": LOOSE} | keys
+    write(folder, minutes(BEGIN, [COUNTS[sign] for sign in inside + after]), columns={"reason": ""}, **keys)
+    file = folder / "intervals.csv"
+    lines = file.read_text().splitlines()
+    doubt = {seconds(BEGIN) + 60 * n for n, sign in enumerate(inside + after) if sign == "?"}
+    lines[1:] = [line + "suspect_clock" * (seconds(line.split(",")[2]) in doubt) for line in lines[1:]]
+    file.write_text("\n".join(lines) + "\n")
+    return told(folder, period_of(len(inside)))
+
+
+def only(document: dict[str, Any], name: str = "up") -> dict[str, Any]:
+    """The one entry of an objective."""
+    (found,) = (one for one in document["objectives"] if one["objective"] == name)
+    return dict(found)
+
+
+# --- R4, R14: uptime methods, unknown time ------------------------------------------------------------
+
+INTERVAL = "{method: interval, interval: 60s}"
+SLIDING2 = "{method: sliding, n: 2, interval: 60s}"
+SLIDING3 = "{method: sliding, n: 3, interval: 60s}"
+COMMERCIAL, ATT = "{profile: commercial}", "{profile: att1m}"
+RUNS = [
+    # rule, run, minutes down, minutes unknown, micro-outages, incidents (first minute, minutes down, minutes to repair)
+    (INTERVAL, "GBBGB", 3, 0, 0, [(1, 2, 2), (4, 1, 1)]),
+    (INTERVAL, "GB.BG", 2, 1, 0, [(1, 2, 3)]),  # one unknown neither extends nor breaks
+    (INTERVAL, "GB..BG", 2, 2, 0, [(1, 1, 1), (4, 1, 1)]),  # two close the run
+    (INTERVAL, "GB?BG", 2, 1, 0, [(1, 2, 3)]),  # suspect is unknown, whatever came back
+    (COMMERCIAL, "GBGBBGBBBBG", 6, 0, 1, [(3, 2, 2), (6, 4, 4)]),
+    (COMMERCIAL, "GB.BG", 2, 1, 0, [(1, 2, 3)]),
+    (COMMERCIAL, "GB..BG", 0, 2, 2, []),  # 60 s and 60 s, each shorter than 120 s
+    (COMMERCIAL, "GBB..BBG", 4, 2, 0, [(1, 2, 2), (5, 2, 2)]),
+    (COMMERCIAL, "GBB.BBG", 4, 1, 0, [(1, 4, 5)]),
+    (COMMERCIAL, ".BGB.", 0, 2, 2, []),
+    (COMMERCIAL, "GGGGB|BG", 1, 0, 0, [(4, 1, 2)]),  # R12: judged on its whole length, 120 s; one minute is in here
+    (COMMERCIAL, "GGGGB|G", 0, 0, 1, []),
+    (ATT, "GBGBBG", 3, 0, 0, [(1, 1, 1), (3, 2, 2)]),
+    (SLIDING2, "GBGBBGBGG|GG", 4, 0, 0, [(3, 4, 4)]),  # down at the onset of BB, up at that of GG
+    (SLIDING3, "GGBB.BGGG|GGG", 3, 1, 0, [(2, 3, 4)]),  # B B . B are three in a row: n - 1 = 2 unknown are bridged
+    (SLIDING3, "GGBB..BGGG|GGG", 3, 2, 0, [(2, 3, 5)]),
+    (SLIDING3, "GGBB...BGGG|GGG", 0, 3, 0, []),  # three are not
+    (SLIDING3, "GBBBGGBGGG|GGG", 6, 0, 0, [(1, 6, 6)]),  # GG is too short to be up again
+    (SLIDING3, "BBBGGG|GGG", 3, 0, 0, [(0, 3, 3)]),
+    (SLIDING3, "GGGBB|BGGG", 2, 0, 0, [(3, 2, 3)]),
+]
+
+
+@pytest.mark.parametrize(("rule", "signs", "down", "unknown", "micro", "incidents"), RUNS)
+def test_runs(
+    tmp_path: Path, rule: str, signs: str, down: int, unknown: int, micro: int, incidents: list[tuple[int, int, int]]
+) -> None:
+    _, document = run_pack(tmp_path, signs, uptime=rule)
+    found, length = only(document), len(signs.partition("|")[0])
+    up = length - down - unknown
+    assert found["seconds"] == {
+        "scheduled": length * 60, "excluded": 0, "unknown": unknown * 60, "down": down * 60, "up": up * 60
+    }  # fmt: skip
+    assert found["value"] == float(Fraction(up, up + down))
+    assert (found["low"], found["high"]) == (up / length, (up + unknown) / length)
+    assert found["micro_outages"] == micro
+    listed = [
+        ((seconds(one["start"]) - seconds(BEGIN)) // 60, one["seconds"] // 60, one["repair_seconds"] // 60)
+        for one in document["incidents"]
+    ]
+    assert listed == incidents
+
+
+@pytest.mark.parametrize(
+    ("rule", "counts", "step", "down"),
+    [
+        ("{profile: y1540-2019}", [(10, 8), (10, 7)], 60, 1),  # 20 % is not over 20 %
+        ("{profile: y1540-2002}", [(12, 3), (12, 2)], 300, 1),  # 75 % is not over 75 %
+        ("{profile: google120}", [(12, 1), (12, 0), (12, 0)], 60, 2),  # bad iff nothing came back
+        ("{profile: mef}", [BAD] * 9 + [GOOD] * 20, 60, 0),
+        ("{profile: mef}", [BAD] * 10 + [GOOD] * 20, 60, 10),
+        ("{method: outage, min: 90s, interval: 30s}", [BAD, BAD, GOOD, BAD, BAD, BAD, GOOD], 30, 3),
+        ("{method: outage, min: 100s, interval: 60s}", [BAD, GOOD, BAD, BAD, GOOD], 60, 2),
+        ("{method: interval, interval: 60s, loss_over: 0%}", [(12, 11), (12, 12)], 60, 1),
+        ("{method: interval, interval: 60s, min_samples: 6}", [(5, 0), (6, 0), (12, 12)], 60, 1),
+    ],
+)
+def test_profiles_and_limits(
+    tmp_path: Path, rule: str, counts: list[tuple[int, int]], step: int, down: int
+) -> None:  # fmt: skip
+    folder = write(tmp_path, minutes(BEGIN, counts, step), uptime=rule, measurement=LOOSE)
+    assert only(told(folder, period_of(len(counts), step))[1])["seconds"]["down"] == down * step
+
+
+# --- R5, R6: accounting and verdicts ------------------------------------------------------------------
+
+MIXED = "GGGGGGBB.."  # six up, two down, two unknown
+
+
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [
+        ("unknown: exclude", Fraction(6, 8)),
+        ("unknown: up", Fraction(8, 10)),
+        ("unknown: down", Fraction(6, 10)),
+        ("denominator: 'fixed:43200m'", 1 - Fraction(2, 43_200)),
+        ("denominator: 'fixed:43200m', unknown: down", 1 - Fraction(4, 43_200)),
+    ],
+)
+def test_what_unknown_time_counts_as(tmp_path: Path, options: str, value: Fraction) -> None:
+    found = only(run_pack(tmp_path, MIXED, measurement=f"{{min_coverage: 0%, {options}}}")[1])
+    assert found["value"] == float(value)
+    assert (found["coverage_ratio"], found["seconds"]["unknown"]) == (0.8, 120)
+
+
+@pytest.mark.parametrize(
+    ("signs", "target", "code", "standing", "evidence"),
+    [
+        ("G" * 19 + ".", "99.9%", 0, "met", "inconclusive"),  # coverage 95 % is enough; low 95 %
+        ("G" * 18 + "..", "99.9%", 4, "insufficient_data", "inconclusive"),  # 90 %; high 100 %
+        ("G" * 16 + "BB..", "95%", 1, "breached", "conclusive"),  # 90 %, but high is 18/20 = 90 %
+        ("G" * 16 + "BB..", "90%", 4, "insufficient_data", "inconclusive"),  # high is the target, no less
+        ("G" * 18 + "..", "90%", 4, "insufficient_data", "conclusive"),  # low is the target
+        ("G" * 18 + "BB", "90%", 0, "met", "conclusive"),
+        ("." * 20, "50%", 4, "no_data", "inconclusive"),
+    ],
+)
+def test_verdicts(tmp_path: Path, signs: str, target: str, code: int, standing: str, evidence: str) -> None:
+    got, document = run_pack(
+        tmp_path, signs, measurement="{min_coverage: 95%}", objectives=f"[{UPTIME}]".replace("99.9%", target)
+    )
+    found = only(document)
+    assert (got, found["standing"], found["evidence"]) == (code, standing, evidence)
