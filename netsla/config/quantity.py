@@ -29,7 +29,8 @@ _TARGET = re.compile(r"(>=|<=)\s*(\S.*)")
 _CLOCK = re.compile(r"(\d{2}):(\d{2})", re.ASCII)
 _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
 
-_SEXAGESIMAL = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?", re.ASCII)
+# YAML 1.1: an integer in base 60 does not begin with 0, so that 08:00 is text to every reader, and 18:00 is not.
+_SEXAGESIMAL = re.compile(r"[-+]?([1-9][\d_]*(:[0-5]?\d)+|\d[\d_]*(:[0-5]?\d)+\.[\d_]*)", re.ASCII)
 _ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]+|0\d+|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\d[\d_]*_[\d_]*)", re.ASCII)
 _YES_NO = frozenset({"yes", "no", "on", "off"})
 

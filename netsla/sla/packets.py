@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 
 import numpy as np
 
@@ -138,9 +139,7 @@ def _whole(
         return Figure(Standing.NO_DATA, coverage=coverage)
     goal = objective.target.value
     if objective.metric is Metric.PACKET_DELIVERY:
-        value = (
-            _delivery(objective, line, parts) if objective.aggregate == "mean_of_intervals" else Fraction(hits, total)
-        )
+        value = _delivery(columns) if objective.aggregate == "mean_of_intervals" else Fraction(hits, total)
         met = value is not None and value >= goal
         return _share_figure(met, value, hits, total, missing, goal, coverage, measurement, bounds=True)
     if objective.percent is not None:
@@ -175,17 +174,9 @@ def _share_figure(
     return Figure(standing, value, low if bounds else None, high if bounds else None, coverage, conclusive)
 
 
-def _delivery(objective: Objective, line: Timeline, parts: list[Recorded]) -> Fraction | None:
-    """The mean over the recorded intervals of all probes (SLA R7)."""
-    wanted = _wanted(objective, line)
-    received, sent = [], []
-    for part in parts:
-        at = place(part, line.step_s, line.first_k)
-        inside = (at >= 0) & (at < len(wanted)) & (part.reason == NO_REASON)
-        inside[inside] &= wanted[at[inside]]
-        received.append(part.received[inside])
-        sent.append(part.sent[inside])
-    return mean_of_intervals(np.concatenate(received), np.concatenate(sent))
+def _delivery(columns: _Columns) -> Fraction | None:
+    """The mean over the intervals of the contract's grid in which anything was sent (SLA §1, R7)."""
+    return mean_of_intervals(columns.hits, columns.total)
 
 
 def _percentile(objective: Objective, histogram: IntArray | None, *, met: bool) -> float | None:
@@ -237,12 +228,15 @@ def _rolling(objective: Objective, line: Timeline, columns: _Columns, measuremen
     else:
         met = hits * 1000 * goal.denominator <= goal.numerator * total
     use = judged & (total > 0) & covered
-    return _rolled(objective, met, use, hits, total, columns)
+    if objective.aggregate == "mean_of_intervals":
+        return _rolled_means(objective, use, columns, size, least)
+    return _rolled(objective, met, use, hits, total, columns, least)
 
 
 def _rolled(
-    objective: Objective, met: BoolArray, use: BoolArray, hits: IntArray, total: IntArray, columns: _Columns
-) -> Figure:
+    objective: Objective, met: BoolArray, use: BoolArray, hits: IntArray, total: IntArray, columns: _Columns,
+    least: Fraction,
+) -> Figure:  # fmt: skip
     missing, coverage = _missing(columns)
     if not use.any():
         empty = not int(columns.total.sum())
@@ -255,9 +249,36 @@ def _rolled(
         value = None
     elif objective.metric is not Metric.PACKET_DELIVERY and value is not None:
         value /= _US
-    standing = Standing.MET if met[use].all() else Standing.BREACHED
     share = Fraction(int(met[use].sum()), int(use.sum()))
+    standing = rolled_standing(share, coverage, least)
     return Figure(standing, value, coverage=coverage, conclusive=missing == 0, met_share=share)
+
+
+def rolled_standing(share: Fraction, coverage: Fraction | None, least: Fraction) -> Standing:
+    """One window that failed is a breach; where too little was seen, what was not seen may have failed (SLA R6)."""
+    if share < 1:
+        return Standing.BREACHED
+    return Standing.INSUFFICIENT if coverage is not None and coverage < least else Standing.MET
+
+
+def _rolled_means(
+    objective: Objective, use: BoolArray, columns: _Columns, size: int, least: Fraction
+) -> Figure:  # fmt: skip
+    """Delivery as the mean over the intervals of each window, exactly (SLA R7)."""
+    missing, coverage = _missing(columns)
+    if not use.any():
+        empty = not int(columns.total.sum())
+        return Figure(Standing.NO_DATA if empty else Standing.INSUFFICIENT, coverage=coverage)
+    each = zip(columns.hits.tolist(), columns.total.tolist(), strict=True)
+    sums = list(
+        accumulate((Fraction(hits, total) if total else Fraction(0) for hits, total in each), initial=Fraction(0))
+    )
+    counts = window_sums((columns.total > 0).astype(np.int64), size)
+    at = np.flatnonzero(use).tolist()
+    means = [(sums[n + 1] - sums[max(n + 1 - size, 0)]) / int(counts[n]) for n in at]
+    share = Fraction(sum(mean >= objective.target.value for mean in means), len(means))
+    standing = rolled_standing(share, coverage, least)
+    return Figure(standing, min(means), coverage=coverage, conclusive=missing == 0, met_share=share)
 
 
 def window_sums(values: IntArray, size: int) -> IntArray:

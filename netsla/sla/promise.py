@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from netsla.model import SECOND, IntArray, Measurement, Metric, Objective, Standing
 from netsla.sla.accounting import Account, availability, verdict
-from netsla.sla.packets import Figure, window_sums
+from netsla.sla.packets import Figure, rolled_standing, window_sums
 from netsla.sla.repair import figure_ns, repair_ns, repair_verdict
 from netsla.sla.standing import EXCLUDED, UNKNOWN
 from netsla.sla.timeline import Balance, Outage, Timeline
@@ -27,9 +28,16 @@ def judge_time(objective: Objective, line: Timeline, measurement: Measurement, s
 
 def judge_account(objective: Objective, account: Account, measurement: Measurement) -> Figure:
     """Uptime over an account of time."""
-    figure = availability(account, measurement)
+    figure = availability(account, _denominated(objective, measurement))
     found = verdict(figure, objective.target, measurement.min_coverage)
     return Figure(found.standing, figure.value, figure.low, figure.high, figure.coverage, found.conclusive)
+
+
+def _denominated(objective: Objective, measurement: Measurement) -> Measurement:
+    """A fixed denominator is that of a calendar period: a rolling window of five minutes never has 43,200 minutes."""
+    if objective.window.calendar or measurement.fixed_denominator_ns is None:
+        return measurement
+    return replace(measurement, fixed_denominator_ns=None)
 
 
 # --- time to repair -----------------------------------------------------------------------------------
@@ -85,6 +93,7 @@ def rolling_account(line: Timeline, size: int) -> tuple[IntArray, IntArray, IntA
 
 def _rolling(objective: Objective, line: Timeline, measurement: Measurement) -> Figure:
     """Judged at the end of every scheduled interval, over the window that ends there."""
+    measurement = _denominated(objective, measurement)
     size = max(objective.window.seconds // line.step_s, 1)
     excluded, unknown, down, up, unit = rolling_account(line, size)
     if measurement.exclusions == "count_as_up":
@@ -106,7 +115,7 @@ def _rolling(objective: Objective, line: Timeline, measurement: Measurement) -> 
     here = Account(0, int(unknown[worst]) * unit, int(down[worst]) * unit, int(up[worst]) * unit)
     figure = availability(here, measurement)
     share = Fraction(int(met[use].sum()), int(use.sum()))
-    standing = Standing.MET if share == 1 else Standing.BREACHED
+    standing = rolled_standing(share, whole.coverage, least)
     sure = verdict(figure, objective.target, measurement.min_coverage).conclusive
     value = Fraction(int(good[worst]), int(total[worst]))
     return Figure(standing, value, figure.low, figure.high, whole.coverage, sure, share)

@@ -140,7 +140,7 @@ def test_trap(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["north", "0", "10", "1.5", "2026-02-01", "::1", "10.0.0.1", "0s", "true", "a:b", "0.5"]
+    "text", ["north", "0", "10", "1.5", "2026-02-01", "::1", "10.0.0.1", "0s", "true", "a:b", "0.5", "08:00", "00:30"]
 )
 def test_no_trap(text: str) -> None:
     assert quantity.trap(text) is None
