@@ -46,6 +46,7 @@ from netsla.telling import Telling
 from netsla.vitals import Troubles, Vitals
 from netsla.web import WebServer
 from netsla.wire import status
+from netsla.wire.labelling import Labelling
 
 log = logging.getLogger("netsla")
 Result = TypeVar("Result")
@@ -75,6 +76,7 @@ class Agent:
         self._probers: dict[ProbeType, Prober] = {kind: make() for kind, make in PROBERS.items()}
         self._names = Names(self._moved)
         self._fleet: Fleet | None = None
+        self._labels = Labelling.of(self._plan)
         self._reload_ok = True
         self._reloading = asyncio.Lock()
         self._vitals = Vitals()
@@ -100,7 +102,7 @@ class Agent:
         loop.add_signal_handler(signal.SIGHUP, lambda: _keep(tasks, self._reload_by_signal()))
         try:
             doctor.require_sockets(self._plan)
-            _make_folder(Path(self._plan.agent.state_dir))
+            doctor.make_folder(Path(self._plan.agent.state_dir))
             await self._listen(self._plan)
             self._lock.take()
             self._history.start({"version": netsla.__version__, "plan": self._plan.digest})
@@ -174,7 +176,7 @@ class Agent:
 
     async def _listen(self, plan: Plan) -> None:
         """Open the web server and the control socket of a plan."""
-        _make_folder(Path(plan.agent.socket).parent)
+        doctor.make_folder(Path(plan.agent.socket).parent)
         answers: dict[str, Handler] = {
             "status": self._answer_status,
             "reload": self._answer_reload,
@@ -192,7 +194,7 @@ class Agent:
     async def _adopt(self, plan: Plan) -> None:
         """Measure by this plan from now on."""
         fleet = await self._with_engine(lambda: self._lay_out(plan))
-        self._plan, self._fleet, self._snapshot = plan, fleet, None
+        self._plan, self._labels, self._fleet, self._snapshot = plan, Labelling.of(plan), fleet, None
         self._names.want({(p.address, p.family) for p in fleet.watched})
         self._load_probers()
         gc.freeze()  # plan and layout stay: a collection that walked them would hold every thread for 0.2 s
@@ -362,6 +364,10 @@ class Agent:
         }
         return self._viewer.view(time.time_ns(), agent, addresses)
 
+    def labels(self) -> Labelling:
+        """The labels of the plan in force."""
+        return self._labels
+
     def ready(self) -> bool:
         """Whether probing has begun."""
         return self._last_turn > 0
@@ -404,13 +410,6 @@ class Agent:
         count = len(fleet.probes) if fleet else 0
         where = ", ".join(self._web.urls) if self._web else ""
         return f"{count} probes, {len(plan.agreements)} agreements; page and /metrics at {where or 'no address'}"
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as error:
-        raise HostError(f"cannot make the folder {path}: {error.strerror}", "create it, owned by this user") from error
 
 
 def _say(warnings: list[Any]) -> None:

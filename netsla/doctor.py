@@ -82,6 +82,14 @@ def require_sockets(plan: Plan, opened: Open = socket.socket) -> None:
         raise HostError("nothing can be measured: neither ping nor raw ICMP sockets are allowed", _REMEDY)
 
 
+def make_folder(path: Path) -> None:
+    """The folder, there and open to us; HostError where it cannot be."""
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"cannot make the folder {path}: {error.strerror}", "create it, owned by this user") from error
+
+
 def _denied(family: int, protocol: int, opened: Open) -> bool:
     """Whether the host lets us open neither kind; a family that it does not have is denied, too."""
     for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from netsla.config.quantity import Wrong, meant
 from netsla.config.source import Faults, Place
+from netsla.wire.labelling import OWN
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -177,5 +178,7 @@ def _labels(text: str) -> tuple[tuple[str, str], ...]:
         name, equals, value = part.strip().partition("=")
         if not equals or not _LABEL.fullmatch(name) or not value or name in pairs:
             raise Wrong(f"{part.strip()!r} is not a label", "write labels as k=v;k=v, each name once")
+        if name in OWN or name.startswith("__"):
+            raise Wrong(f"label {name!r} has a meaning of its own in our metrics", "choose another name")
         pairs[name] = value
     return tuple(sorted(pairs.items()))

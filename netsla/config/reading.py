@@ -22,6 +22,7 @@ from netsla.config import quantity
 from netsla.config.quantity import Wrong, meant, trap
 from netsla.config.source import Map, Scalar, Seq
 from netsla.model import SECOND, Bound, Span
+from netsla.wire.labelling import OWN
 
 T = TypeVar("T")
 
@@ -162,6 +163,8 @@ def label_name(node: Scalar) -> str:
         raise Wrong(
             f"{node.text!r} cannot be a label's name", "use letters, digits and _, not first a digit", node.place
         )
+    if node.text in OWN:
+        raise Wrong(f"label {node.text!r} has a meaning of its own in our metrics", "choose another name", node.place)
     return node.text
 
 

@@ -5,7 +5,7 @@ Rules: a scrape reads the newest AgentView that was shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -13,6 +13,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from netsla.sla.snapshot import AgentView
+from netsla.wire.labelling import Pairs
+
+
+class _Labelled(Collector):
+    """What a registry holds, with further labels."""
+
+    def __init__(self, registry: CollectorRegistry, labels: Mapping[str, str]) -> None:
+        self._registry, self._labels = registry, labels
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample._replace(labels={**self._labels, **sample.labels}) for sample in metric.samples]
+            yield metric
 
 
 class OwnMetrics(Collector):
@@ -25,10 +38,10 @@ class OwnMetrics(Collector):
         registry.register(self)
         ProcessCollector(registry=registry)
 
-    def text(self, view: AgentView) -> bytes:
-        """Everything in the registry, with `view` for the agent."""
+    def text(self, view: AgentView, labels: Pairs = ()) -> bytes:
+        """Everything in the registry, with `view` for the agent, each sample with `labels` as well."""
         self._view = view
-        return generate_latest(self._registry)
+        return generate_latest(_Labelled(self._registry, dict(labels)) if labels else self._registry)
 
     def collect(self) -> Iterable[Metric]:
         """Called by the registry; nothing before the first view."""

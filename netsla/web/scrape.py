@@ -8,7 +8,7 @@ A page's memory (6 kB a probe) is used again as soon as nobody reads it; while s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from netsla.sla.snapshot import Snapshot
 from netsla.web.own import OwnMetrics
 from netsla.wire.exposition import Exposition, unmeasured
+from netsla.wire.labelling import NO_LABELS, Labelling
 
 PAGES = 3  # at once in memory
 
@@ -44,8 +45,15 @@ class Page:
 class Scrapes:
     """Makes pages and lends them out."""
 
-    def __init__(self, own: OwnMetrics, worker: Executor, compat: Sequence[str] = ()) -> None:
-        """`worker` runs one job at a time."""
+    def __init__(
+        self,
+        own: OwnMetrics,
+        worker: Executor,
+        compat: Sequence[str] = (),
+        labels: Callable[[], Labelling] = lambda: NO_LABELS,
+    ) -> None:
+        """`worker` runs one job at a time; `labels` gives the same object until they change."""
+        self._labels = labels
         self._own = own
         self._worker = worker
         self._compat = compat
@@ -101,8 +109,9 @@ class Scrapes:
 
     def _render(self, snapshot: Snapshot, spare: Page | None, newest: Page | None) -> Page:
         """In the worker thread."""
-        fitting = [page.layout for page in (newest, spare) if page is not None and page.layout.fits(snapshot)]
-        layout = fitting[0] if fitting else Exposition(snapshot, self._compat)
+        mine = self._labels()
+        fitting = [page.layout for page in (newest, spare) if page is not None and page.layout.fits(snapshot, mine)]
+        layout = fitting[0] if fitting else Exposition(snapshot, self._compat, mine)
         body = spare.body if spare is not None and spare.layout is layout else None
-        tail = unmeasured(snapshot) + self._own.text(snapshot.agent)
+        tail = unmeasured(snapshot, mine) + self._own.text(snapshot.agent, mine.agent)
         return Page(snapshot, layout, layout.write(snapshot, body), tail)

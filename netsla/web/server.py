@@ -63,7 +63,9 @@ class WebServer:
         self._settings = settings
         self._source = source
         self._worker = ThreadPoolExecutor(1, "netsla-web")
-        self._scrapes = Scrapes(OwnMetrics(self.registry, lateness_bounds), self._worker, settings.compat)
+        self._scrapes = Scrapes(
+            OwnMetrics(self.registry, lateness_bounds), self._worker, settings.compat, source.labels
+        )
         self._access = access.load(settings.config_file) if settings.config_file else access.Access()
         self._login = Login(self._access.users)
         self._runner: web.AppRunner | None = None

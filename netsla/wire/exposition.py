@@ -18,6 +18,7 @@ from netsla.model import IntArray, Reason, RowArray
 from netsla.sla.snapshot import FloatArray, Roll, Snapshot, WindowView
 from netsla.wire import digits
 from netsla.wire.families import COMPAT, OBJECTIVE, PROBE, WINDOW, Family, Series, labels
+from netsla.wire.labelling import NO_LABELS, Labelling
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TAIL = digits.SLOT + 1  # slot and newline
@@ -43,12 +44,12 @@ class Exposition:
     One renderer at a time: `write` is not thread-safe.
     """
 
-    def __init__(self, snapshot: Snapshot, compat: Sequence[str] = ()) -> None:
+    def __init__(self, snapshot: Snapshot, compat: Sequence[str] = (), further: Labelling = NO_LABELS) -> None:
         """Lay out every line; about 1 µs a line. `compat` names families of :data:`COMPAT`."""
-        self._roll = snapshot.roll
+        self._roll, self._further = snapshot.roll, further
         self._windows = tuple((view.name, view.member) for view in snapshot.windows)
         layout = _Layout()
-        for family in _families(snapshot, compat):
+        for family in _families(snapshot, compat, further):
             layout.add(family)
         self._columns = layout.columns
         self._latest = layout.text
@@ -56,10 +57,11 @@ class Exposition:
         for column in layout.constants:
             _fill(self._latest, column, snapshot)
 
-    def fits(self, snapshot: Snapshot) -> bool:
-        """Whether this layout speaks of the same probes, objectives and windows."""
+    def fits(self, snapshot: Snapshot, further: Labelling = NO_LABELS) -> bool:
+        """Whether this layout speaks of the same probes, objectives and windows, with the same labels."""
         return (
             self._roll is snapshot.roll
+            and self._further is further
             and len(self._windows) == len(snapshot.windows)
             and all(
                 name == view.name and (member is view.member or np.array_equal(member, view.member))
@@ -82,12 +84,12 @@ class Exposition:
         return page
 
 
-def render(snapshot: Snapshot, compat: Sequence[str] = ()) -> bytes:
+def render(snapshot: Snapshot, compat: Sequence[str] = (), further: Labelling = NO_LABELS) -> bytes:
     """The whole text of a Snapshot, laid out anew: for tests and single use."""
-    return bytes(Exposition(snapshot, compat).write(snapshot)) + unmeasured(snapshot)
+    return bytes(Exposition(snapshot, compat, further).write(snapshot)) + unmeasured(snapshot, further)
 
 
-def unmeasured(snapshot: Snapshot) -> bytes:
+def unmeasured(snapshot: Snapshot, further: Labelling = NO_LABELS) -> bytes:
     """`netsla_probe_unmeasured_total`: a line only for what happened."""
     name = "netsla_probe_unmeasured_total"
     header = _header(name, "counter", "Probes that were neither sent nor lost, by the reason on our own side.")
@@ -97,7 +99,9 @@ def unmeasured(snapshot: Snapshot) -> bytes:
     roll = snapshot.roll
     names = [reason.label for reason in Reason]
     for reason, row, count in zip(reasons.tolist(), rows.tolist(), by[reasons, rows].tolist(), strict=True):
-        who = labels(agreement=roll.agreement[row], endpoint=roll.endpoint[row], probe=roll.probe[row])
+        agreement, endpoint = roll.agreement[row], roll.endpoint[row]
+        mine = further.pairs(agreement, endpoint)
+        who = labels(agreement=agreement, endpoint=endpoint, probe=roll.probe[row], **mine)
         lines.append(f'{name}{{{who},reason="{names[reason]}"}} {count}\n')
     return "".join(lines).encode()
 
@@ -136,14 +140,11 @@ class _Block:
     lines: list[tuple[Series, list[str], Values]]
 
 
-def _families(snapshot: Snapshot, compat: Sequence[str]) -> list[_Block]:
+def _families(snapshot: Snapshot, compat: Sequence[str], further: Labelling) -> list[_Block]:
     roll = snapshot.roll
-    who = [
-        labels(agreement=a, endpoint=e, probe=p)
-        for a, e, p in zip(roll.agreement, roll.endpoint, roll.probe, strict=True)
-    ]
+    who = _who(roll, further)
     promise = [
-        labels(agreement=a, endpoint=e, objective=o.id)
+        labels(agreement=a, endpoint=e, objective=o.id, **further.pairs(a, e))
         for a, e, o in zip(roll.objective_agreement, roll.objective_endpoint, roll.objective, strict=True)
     ]
     every = np.arange(len(who), dtype=np.int32)
@@ -153,8 +154,17 @@ def _families(snapshot: Snapshot, compat: Sequence[str]) -> list[_Block]:
     for other in compat:
         foreign = COMPAT[other]
         rows = np.asarray([at for at, kind in enumerate(roll.type) if kind in foreign.types], np.int32)
-        blocks += [_probe_block(family, roll, who, rows) for family in foreign.families]
+        theirs = _who(roll, further, foreign.labels)
+        blocks += [_probe_block(family, roll, theirs, rows) for family in foreign.families]
     return blocks
+
+
+def _who(roll: Roll, further: Labelling, taken: frozenset[str] = frozenset()) -> list[str]:
+    """The labels of each probe."""
+    return [
+        labels(agreement=a, endpoint=e, probe=p, **further.pairs(a, e, taken))
+        for a, e, p in zip(roll.agreement, roll.endpoint, roll.probe, strict=True)
+    ]
 
 
 def _probe_block(family: Family, roll: Roll, who: list[str], rows: RowArray) -> _Block:

@@ -42,9 +42,10 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Another exporter's families, for the probe types it knows."""
+    """Another exporter's families, for the probe types it knows, with the labels that are theirs."""
 
     types: frozenset[str]
+    labels: frozenset[str]
     families: tuple[Family, ...]
 
 
@@ -200,6 +201,7 @@ OBJECTIVE = (
 COMPAT = {
     "blackbox": Foreign(
         frozenset(ProbeType),
+        frozenset({"instance"}),
         (
             Family(
                 "probe_success",
@@ -217,6 +219,7 @@ COMPAT = {
     ),
     "smokeping": Foreign(
         frozenset({ProbeType.ICMP}),
+        frozenset({"host", "ip", "source"}),
         (
             Family(
                 "smokeping_requests_total",

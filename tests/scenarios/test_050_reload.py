@@ -89,6 +89,7 @@ def test_a_bad_file_leaves_the_old_plan_running_and_is_said(agent: Agent, mistak
     done = agent.command("reload")
     assert done.returncode == 2
     assert f"netsla.yaml:{line}:" in done.stderr
+    assert not reload_ok(agent.metrics()), "seen by the next scrape, not a second later"
     more = by_endpoint(before)["one"]["totals"]["received"] + 1
     after = agent.until(lambda now: heard(now, more, "one") and refusal_told(now))
     assert after["agent"]["config_digest"] == before["agent"]["config_digest"]

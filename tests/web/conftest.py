@@ -11,6 +11,7 @@ from netsla.model import WebSettings
 from netsla.probes.prober import LATENESS_BOUNDS
 from netsla.sla.snapshot import Snapshot
 from netsla.web import WebServer
+from netsla.wire.labelling import NO_LABELS, Labelling
 from tests.synthetic import snapshot
 
 
@@ -20,10 +21,14 @@ class Source:
     def __init__(self, shown: Snapshot) -> None:
         self.shown = shown
         self.is_ready = True
+        self.labelling = NO_LABELS
         self.problems: list[str] = []
 
     async def snapshot(self) -> Snapshot:
         return self.shown
+
+    def labels(self) -> Labelling:
+        return self.labelling
 
     def ready(self) -> bool:
         return self.is_ready

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from netsla.errors import HostError
-from netsla.model import WebSettings
+from netsla.model import SECOND, WebSettings
 from netsla.web import WebServer
+from netsla.wire.labelling import Labelling
 from tests.web.conftest import Serve, Source
 
 
@@ -53,6 +55,19 @@ async def test_status_and_its_filters(serve: Serve, client: aiohttp.ClientSessio
     async with client.get(f"{base}/api/v1/status", params=query) as answer:
         document = await answer.json()
     assert [probe["endpoint"] for probe in document["probes"]] == ["site-00009"]
+
+
+async def test_the_operators_labels_are_on_every_metric(
+    serve: Serve, source: Source, client: aiohttp.ClientSession
+) -> None:
+    _, base = await serve()
+    for pop in ("fra1", "fra2"):
+        source.labelling = Labelling((("pop", pop),))
+        source.shown = replace(source.shown, at_ns=source.shown.at_ns + SECOND)
+        async with client.get(f"{base}/metrics") as answer:
+            lines = [line for line in (await answer.text()).splitlines() if line and not line.startswith("#")]
+        assert len(lines) > 100
+        assert [line for line in lines if f'pop="{pop}"' not in line] == []
 
 
 async def test_health_and_readiness(serve: Serve, source: Source, client: aiohttp.ClientSession) -> None:

@@ -14,6 +14,7 @@ from netsla.model import Outcome, Reason
 from netsla.sla.snapshot import FloatArray, Roll, WindowView
 from netsla.wire.exposition import Exposition, render, unmeasured
 from netsla.wire.families import escape
+from netsla.wire.labelling import Labelling
 from tests.synthetic import changed, snapshot
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -167,3 +168,26 @@ def test_ten_thousand_probes_take_no_time() -> None:
     layout.write(shown, page)
     assert time.process_time() - began < 0.5
     assert page.count(b"\n") > 500_000
+
+
+def test_the_operators_labels_are_on_every_metric() -> None:
+    shown = snapshot(2)
+    further = Labelling((("pop", "fra1"),), {("acme-dia-5", "site-00001"): (("host", "a"), ("site", 'h"q'))})
+    bare, found = samples(render(shown, ("smokeping",))), samples(render(shown, ("smokeping",), further))
+    assert len(found) == len(bare)
+    for name, labels in found:
+        pairs = dict(labels)
+        assert pairs["pop"] == "fra1"
+        second = pairs["endpoint"] == "site-00001"
+        assert (pairs.get("site") == 'h"q') is second
+        if name.startswith("smokeping_"):
+            assert pairs["host"] == pairs["endpoint"], "there the name is smokeping's"
+        else:
+            assert (pairs.get("host") == "a") is second
+
+
+def test_labels_that_change_are_laid_out_anew() -> None:
+    shown, further = snapshot(2), Labelling((("pop", "fra1"),))
+    layout = Exposition(shown, (), further)
+    assert layout.fits(shown, further)
+    assert not layout.fits(shown, Labelling((("pop", "fra2"),)))
