@@ -357,10 +357,11 @@ class Agent:
             mqtt_connected=self._telling.mqtt_connected(),
         )
         assert self._fleet is not None
+        known = self._names.all_resolved()
         addresses = {
-            probe.row: address
-            for probe in self._fleet.probes
-            if (address := self._names.resolved(probe.address, probe.family)) is not None
+            probe.row: known[key]
+            for probe in (self._fleet.probes if known else ())
+            if (key := (probe.address, probe.family)) in known
         }
         return self._viewer.view(time.time_ns(), agent, addresses)
 

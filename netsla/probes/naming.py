@@ -77,6 +77,10 @@ class Names:
         entry = self._entries.get((name, family))
         return entry.address if entry else None
 
+    def all_resolved(self) -> dict[tuple[str, str], str]:
+        """The address that each (name, family) has now, of those that have one."""
+        return {key: entry.address for key, entry in self._entries.items() if entry.address is not None}
+
     def problems(self) -> list[str]:
         """Names that do not resolve, said once each."""
         return [

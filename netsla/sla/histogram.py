@@ -32,11 +32,14 @@ def bucket_of(rtt_us: IntArray) -> IntArray:
     return np.minimum(np.searchsorted(BOUNDS_US, rtt_us, side="left"), BUCKETS - 1)
 
 
-def quantiles(counts: Counts, shares: tuple[Fraction, ...], rows: npt.NDArray[np.integer[Any]]) -> FloatArray:
+def quantiles(
+    counts: Counts, shares: tuple[Fraction, ...], rows: npt.NDArray[np.integer[Any]], first: int = 0
+) -> FloatArray:
     """The smallest value with at least a share p of the samples at or below it, for the rows asked.
 
     `counts` has shape (all rows, BUCKETS), or `rows` shape (rows, parts): the counts of the parts are added, -1 adds
-    nothing. Returns seconds, shape (len(shares), len(rows)), NaN for empty rows. The rank is ceil(p*N), 1-based,
+    nothing. `first` is the number of the first bucket in `counts`, if those that were never used are left out. Returns
+    seconds, shape (len(shares), len(rows)), NaN for empty rows. The rank is ceil(p*N), 1-based,
     without interpolation (RFC 2330 section 11.3).
     """
     out = np.full((len(shares), len(rows)), np.nan)
@@ -51,7 +54,7 @@ def quantiles(counts: Counts, shares: tuple[Fraction, ...], rows: npt.NDArray[np
         for number, share in enumerate(shares):
             rank = -(-total * share.numerator // share.denominator)
             index = (cumulated < rank[:, None]).sum(axis=1)
-            values = MIDDLE_SECONDS[np.minimum(index + low, BUCKETS - 1)]
+            values = MIDDLE_SECONDS[np.minimum(index + low + first, BUCKETS - 1)]
             out[number, begin : begin + _CHUNK] = np.where(total > 0, values, np.nan)
     return out
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from netsla.model import ByteArray, IntArray, Metric, RowArray
 from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
-from netsla.sla.histogram import GREATEST, LEAST, quantiles
+from netsla.sla.histogram import GREATEST, LEAST
 from netsla.sla.statistic import wilson
 from netsla.sla.tally import Column
 from netsla.sla.window import Window
@@ -73,7 +73,7 @@ class Bench:
     available: BoolArray  # scope
     infinite: BoolArray  # lost probes count as infinitely late
     coverage: tuple[IntArray, IntArray]  # the least that a verdict needs
-    percents: tuple[Fraction, ...]
+    percents: dict[Fraction, IntArray]  # positions by percentile
     members: tuple[FleetObjective, ...]
 
 
@@ -129,9 +129,16 @@ def _bench(
         np.array([one.objective.scope == "available" for one in members]),
         np.array([how.percentile_lost == "infinite" for how in measurement]),
         _columns([how.min_coverage for how in measurement]),
-        tuple(_percent(one) for one in members),
+        _positions([_percent(one) for one in members]),
         tuple(members),
     )
+
+
+def _positions(values: list[Fraction]) -> dict[Fraction, IntArray]:
+    found: dict[Fraction, list[int]] = {}
+    for position, value in enumerate(values):
+        found.setdefault(value, []).append(position)
+    return {value: np.array(positions) for value, positions in found.items()}
 
 
 def _columns(values: list[Fraction]) -> tuple[IntArray, IntArray]:
@@ -231,9 +238,8 @@ def read_percentiles(bench: Bench, window: Window, out: Verdicts) -> None:
     if bench.statistic != "percentile":
         return
     target = bench.target[0] / bench.target[1] / 1e9
-    for share in set(bench.percents):
-        chosen = np.flatnonzero(np.array([one == share for one in bench.percents]))
-        out.value[bench.number[chosen]] = quantiles(window.histogram, (share,), bench.place[chosen])[0]
+    for share, chosen in bench.percents.items():
+        out.value[bench.number[chosen]] = window.quantiles((share,), bench.place[chosen])[0]
     value, standing = out.value[bench.number], out.standing[bench.number]
     value = np.where(standing == MET, np.minimum(value, target), value)
     value = np.where(standing == BREACHED, np.maximum(value, np.nextafter(target, np.inf)), value)

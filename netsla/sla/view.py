@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from netsla.model import IntArray, Metric, RowArray
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet
-from netsla.sla.histogram import GREATEST, LEAST, quantiles
+from netsla.sla.histogram import GREATEST, LEAST
 from netsla.sla.objective import Availability, ratio, read_percentiles
 from netsla.sla.snapshot import AgentView, FloatArray, ObjectiveView, Roll, Snapshot, WindowView
 from netsla.sla.tally import Column
@@ -18,28 +19,38 @@ from netsla.sla.window import Window
 _SHARES = (LEAST, Fraction(50, 100), Fraction(95, 100), Fraction(99, 100), GREATEST)
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What follows from the fleet and the addresses of its names alone."""
+
+    fleet: Fleet
+    addresses: dict[int, str]
+    roll: Roll
+    rows: RowArray  # of the fleet's probes, in its order
+    position: RowArray  # by row: where its probe stands; -1: nowhere
+    place: IntArray  # by row: of its endpoint; -1: none
+    number: IntArray  # of the fleet's objectives, in its order
+    target: FloatArray  # seconds or ratio
+
+
 class Viewer:
     """Makes Snapshots of one engine; keeps what changes only at a reload."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._fleet: Fleet | None = None
-        self._addresses: dict[int, str] = {}
-        self._roll: Roll | None = None
+        self._layout: _Layout | None = None
 
     def view(self, now_ns: int, agent: AgentView, addresses: dict[int, str]) -> Snapshot:
         """Everything at this instant; `addresses` by row where a name was resolved."""
         engine, fleet = self._engine, self._engine.fleet
         assert fleet is not None, "the engine has no fleet yet"
-        if self._roll is None or fleet is not self._fleet or addresses != self._addresses:
-            self._roll, self._fleet, self._addresses = _roll(fleet, addresses), fleet, dict(addresses)
-        rows = np.array([probe.row for probe in fleet.probes], np.int32)
-        position = np.full(fleet.rows, -1, np.int32)
-        position[rows] = np.arange(len(rows))
-        totals = engine.totals
+        layout = self._layout
+        if layout is None or layout.fleet is not fleet or layout.addresses != addresses:
+            layout = self._layout = _lay_out(fleet, addresses)
+        rows, totals = layout.rows, engine.totals
         return Snapshot(
             at_ns=now_ns,
-            roll=self._roll,
+            roll=layout.roll,
             agent=agent,
             standing=engine.grader.probes[rows],
             sent=totals.matrix[Column.SENT, rows],
@@ -55,33 +66,31 @@ class Viewer:
             last_detail=totals.detail[rows],
             last_rtt_ns=totals.rtt_ns[rows],
             windows=tuple(
-                _window(window, fleet.window_rows[name], position, engine.accounts.view(name), _places(fleet))
+                _window(window, fleet.window_rows[name], layout, engine.accounts.view(name))
                 for name, window in engine.windows.items()
             ),
-            objectives=self._objectives(fleet),
+            objectives=self._objectives(layout),
         )
 
-    def _objectives(self, fleet: Fleet) -> ObjectiveView:
+    def _objectives(self, layout: _Layout) -> ObjectiveView:
         engine = self._engine
         verdicts, breaches = engine.verdicts, engine.alerts.breaches
         for bench in engine.benches:
             read_percentiles(bench, engine.windows[bench.window], verdicts)
-        number = np.array([one.number for one in fleet.objectives], np.int64)
-        target = [
-            float(o.objective.target.value) / (1 if o.objective.metric in _RATIOS else 1e9) for o in fleet.objectives
-        ]
+        number = layout.number
+        since_ns = np.full(len(verdicts.standing), -1, np.int64)
+        for one, breach in breaches.items():
+            since_ns[one] = breach.onset_ns
         return ObjectiveView(
             standing=verdicts.standing[number],
             value=verdicts.value[number],
             low=verdicts.low[number],
             high=verdicts.high[number],
-            target=np.array(target, np.float64),
+            target=layout.target,
             coverage=verdicts.coverage[number],
             conclusive=verdicts.conclusive[number],
             budget=verdicts.budget[number],
-            breach_since_ns=np.array(
-                [breaches[n].onset_ns if n in breaches else -1 for n in number.tolist()], np.int64
-            ),
+            breach_since_ns=since_ns[number],
             breaches=engine.breaches[number],
         )
 
@@ -89,11 +98,23 @@ class Viewer:
 _RATIOS = (Metric.UPTIME, Metric.PACKET_DELIVERY)
 
 
-def _places(fleet: Fleet) -> IntArray:
+def _lay_out(fleet: Fleet, addresses: dict[int, str]) -> _Layout:
+    rows = np.array([probe.row for probe in fleet.probes], np.int32)
+    position = np.full(fleet.rows, -1, np.int32)
+    position[rows] = np.arange(len(rows))
     place = np.full(fleet.rows, -1, np.int64)
-    for probe in fleet.probes:
-        place[probe.row] = probe.endpoint
-    return place
+    place[rows] = [probe.endpoint for probe in fleet.probes]
+    target = [float(o.objective.target.value) / (1 if o.objective.metric in _RATIOS else 1e9) for o in fleet.objectives]
+    return _Layout(
+        fleet=fleet,
+        addresses=dict(addresses),
+        roll=_roll(fleet, addresses),
+        rows=rows,
+        position=position,
+        place=place,
+        number=np.array([one.number for one in fleet.objectives], np.int64),
+        target=np.array(target, np.float64),
+    )
 
 
 def _roll(fleet: Fleet, addresses: dict[int, str]) -> Roll:
@@ -116,12 +137,13 @@ def _mean_seconds(total_us: IntArray, count: IntArray) -> FloatArray:
     return ratio(total_us, count) / 1e6
 
 
-def _window(window: Window, rows: RowArray, position: RowArray, time: Availability, endpoint: IntArray) -> WindowView:
+def _window(window: Window, rows: RowArray, layout: _Layout, time: Availability) -> WindowView:
+    position, endpoint = layout.position, layout.place
     rows = rows[np.argsort(position[rows])]
     places = window.place[rows]
     matrix = window.matrix[:, places]
     sent, received, unmeasured = (matrix[c] for c in (Column.SENT, Column.RECEIVED, Column.UNMEASURED))
-    smallest, p50, p95, p99, greatest = quantiles(window.histogram, _SHARES, places)
+    smallest, p50, p95, p99, greatest = window.quantiles(_SHARES, places)
     up, down = time.up[endpoint[rows]], time.down[endpoint[rows]]
     return WindowView(
         name=window.span.name,

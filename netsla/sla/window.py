@@ -8,13 +8,14 @@ Counts of a row's earlier life (`since_k`) are never mixed in.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netsla.model import IntArray, RowArray, Span
-from netsla.sla.histogram import BUCKETS, Counts
+from netsla.sla.histogram import BUCKETS, Counts, FloatArray, quantiles
 from netsla.sla.tally import Spectrum
 
 
@@ -39,6 +40,7 @@ class Window:
         self.missing: IntArray = np.zeros(0, np.int64)
         self.any_away = False  # whether `away` ever held anything
         self.histogram: Counts = np.zeros((0, BUCKETS), np.uint16)  # widened when it must hold more
+        self._lowest, self._highest = BUCKETS, 0  # of the buckets that were ever used: all others are 0
         self.first_k = -1  # oldest closed cell inside (rolling windows)
 
     def cover(self, rows: RowArray, fresh: RowArray, capacity: int, columns: int, k: int) -> None:
@@ -91,6 +93,11 @@ class Window:
             self.since_k[places] = k
             self.until_k[places] = np.iinfo(np.int64).max
 
+    def quantiles(self, shares: tuple[Fraction, ...], places: npt.NDArray[np.integer[Any]]) -> FloatArray:
+        """As :func:`netsla.sla.histogram.quantiles`, of these places (or of sums of them)."""
+        used = self.histogram[:, self._lowest : self._highest + 1]
+        return quantiles(used, shares, places, self._lowest)
+
     @property
     def member(self) -> RowArray:
         """Places in use."""
@@ -139,6 +146,8 @@ class Window:
 
     def _spread(self, k: int, spectrum: Spectrum, sign: int) -> None:
         row, bucket = np.divmod(spectrum.keys, BUCKETS)
+        self._lowest = int(bucket.min(initial=self._lowest))
+        self._highest = int(bucket.max(initial=self._highest))
         place = self.place[row]
         mine = place >= 0
         mine &= self.since_k[place] <= k
