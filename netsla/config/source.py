@@ -8,6 +8,7 @@ Nothing here raises: mistakes go into :class:`Faults`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -159,6 +160,8 @@ def _yaml_remedy(problem: str, text: str, place: Place) -> str:
         return "indent with spaces; put text that begins with a special character in quotes"
     if "mapping values are not allowed" in problem:
         return "put text that holds ': ' in quotes, and check the indentation"
+    if "expected ','" in problem and re.search(r"[:,\[]\s*\$\{", line):
+        return 'inside { } and [ ] put ${NAME} in quotes: "${NAME}"'
     if "undefined alias" in problem:
         return "define the anchor with & before it is used"
     return "check indentation, brackets and quotes here and on the line before"
