@@ -9,9 +9,8 @@ rolling window is judged at the end of every interval of the period.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
 
 import numpy as np
 
@@ -20,12 +19,14 @@ from netsla.sla.fleet import feeds, threshold_us
 from netsla.sla.histogram import quantiles
 from netsla.sla.interval import NO_REASON
 from netsla.sla.recorded import ABSENT, Recorded, add_up, place
+from netsla.sla.rolled import rolled_standing, window_greatest, window_means, window_sums
 from netsla.sla.standing import EXCLUDED, BoolArray
 from netsla.sla.statistic import mean_of_intervals, wilson
 from netsla.sla.timeline import Timeline
 from netsla.sla.uptime import DOWN
 
 _US = 1_000_000
+_NEVER = np.iinfo(np.int64).min  # less than any latency, whatever its sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +72,20 @@ def judge(
         if objective.statistic in ("min", "max"):
             return _extreme(objective, line, mine, columns, measurement)
         return _whole(objective, line, mine, columns, measurement, histogram)
-    return _rolling(objective, line, columns, measurement)
+    return _rolling(objective, line, mine, columns, measurement)
 
 
 # --- gathering ----------------------------------------------------------------------------------------
 
 
+def _counted_ns(objective: Objective, line: Timeline) -> IntArray:
+    """Of each interval, what counts: a rolling window reaches back before the period."""
+    return line.scheduled_ns if objective.window.calendar else line.around_ns
+
+
 def _wanted(objective: Objective, line: Timeline) -> BoolArray:
     """Intervals whose packets count."""
-    wanted: BoolArray = (line.scheduled_ns > 0) & (line.code != EXCLUDED)
+    wanted: BoolArray = (_counted_ns(objective, line) > 0) & (line.code != EXCLUDED)
     return wanted & (line.code != DOWN) if objective.scope == "available" else wanted
 
 
@@ -87,7 +93,7 @@ def _columns(
     objective: Objective, endpoint: Endpoint, line: Timeline, parts: list[Recorded], measurement: Measurement
 ) -> _Columns:
     count = len(line.code)
-    wanted = _wanted(objective, line)
+    wanted, counted_ns = _wanted(objective, line), _counted_ns(objective, line)
     sums = np.zeros((4, count), np.int64)
     interval_ns = {spec.name: spec.interval_ns for spec in endpoint.probes}
     for part in parts:
@@ -102,11 +108,11 @@ def _columns(
             part.unmeasured + np.where(sound, 0, part.sent),
         )):  # fmt: skip
             sums[row] += add_up(at, values, count)
-        silent_ns = line.scheduled_ns - add_up(at, part.seconds, count) * SECOND
+        silent_ns = counted_ns - add_up(at, part.seconds, count) * SECOND
         sums[3] += np.maximum(silent_ns, 0) // interval_ns[part.probe]
     if not parts:
         shortest = min((spec.interval_ns for spec in endpoint.probes if feeds(objective, spec)), default=SECOND)
-        sums[3] = line.scheduled_ns // shortest
+        sums[3] = counted_ns // shortest
     sums[:, ~wanted] = 0
     return _Columns(*sums)
 
@@ -189,16 +195,24 @@ def _percentile(objective: Objective, histogram: IntArray | None, *, met: bool) 
     return min(value, goal) if met else max(value, float(np.nextafter(goal, np.inf)))
 
 
+def _extremes_of(
+    objective: Objective, line: Timeline, part: Recorded, wanted: BoolArray
+) -> tuple[IntArray, BoolArray, IntArray]:
+    """Place of each record, whether it counts and tells, and its least or greatest latency in us."""
+    at = place(part, line.step_s, line.first_k)
+    column = part.rtt_min_us if objective.statistic == "min" else part.rtt_max_us
+    inside = (at >= 0) & (at < len(wanted)) & (part.reason == NO_REASON) & (column != ABSENT)
+    inside[inside] &= wanted[at[inside]]
+    return at, inside, column
+
+
 def _extreme(
     objective: Objective, line: Timeline, parts: list[Recorded], columns: _Columns, measurement: Measurement
 ) -> Figure:
     """Latency by its minimum or maximum."""
     wanted, found = _wanted(objective, line), []
     for part in parts:
-        at = place(part, line.step_s, line.first_k)
-        column = part.rtt_min_us if objective.statistic == "min" else part.rtt_max_us
-        inside = (at >= 0) & (at < len(wanted)) & (part.reason == NO_REASON) & (column != ABSENT)
-        inside[inside] &= wanted[at[inside]]
+        _, inside, column = _extremes_of(objective, line, part, wanted)
         found += [int(pick) for pick in ([column[inside].min(), column[inside].max()] if inside.any() else [])]
     missing, coverage = _missing(columns)
     if not found:
@@ -212,14 +226,36 @@ def _extreme(
 # --- rolling ------------------------------------------------------------------------------------------
 
 
-def _rolling(objective: Objective, line: Timeline, columns: _Columns, measurement: Measurement) -> Figure:
-    """Judged at the end of every scheduled interval, over the window that ends there."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Windows:
+    """Verdicts by interval, on the window that ends with it: where one is `met`, where one can be `used`."""
+
+    met: BoolArray
+    used: BoolArray
+    coverage: Fraction | None  # of the period
+    missing: int
+    empty: bool  # nothing was sent at all
+
+    def figure(self, value: Fraction | None, least: Fraction) -> Figure:
+        """The share of the period in which the promise was kept, with the worst value."""
+        share = Fraction(int(self.met[self.used].sum()), int(self.used.sum()))
+        standing = rolled_standing(share, self.coverage, least)
+        return Figure(standing, value, coverage=self.coverage, conclusive=self.missing == 0, met_share=share)
+
+    def nothing(self) -> Figure:
+        """No window could be judged."""
+        return Figure(Standing.NO_DATA if self.empty else Standing.INSUFFICIENT, coverage=self.coverage)
+
+
+def _rolling(
+    objective: Objective, line: Timeline, parts: list[Recorded], columns: _Columns, measurement: Measurement
+) -> Figure:
+    """Judged at the end of every scheduled interval of the period, over the window that ends there."""
     size = max(objective.window.seconds // line.step_s, 1)
     hits, total, sent, missing = (
         window_sums(c, size) for c in (columns.hits, columns.total, columns.sent, columns.missing)
     )
-    judged = (line.scheduled_ns > 0) & (line.code != EXCLUDED)
-    least = measurement.min_coverage
+    least, here = measurement.min_coverage, line.scheduled_ns > 0
     covered = sent * least.denominator >= least.numerator * (sent + missing)
     goal = objective.percent if objective.percent is not None else objective.target.value
     if objective.metric is Metric.PACKET_DELIVERY or objective.percent is not None:
@@ -227,63 +263,55 @@ def _rolling(objective: Objective, line: Timeline, columns: _Columns, measuremen
         covered |= (hits + missing) * goal.denominator < goal.numerator * (total + missing)
     else:
         met = hits * 1000 * goal.denominator <= goal.numerator * total
-    use = judged & (total > 0) & covered
+    used = here & (line.code != EXCLUDED) & (total > 0) & covered
+    lacking, coverage = _missing(
+        _Columns(*(c[here] for c in (columns.hits, columns.total, columns.sent, columns.missing)))
+    )
+    windows = _Windows(met, used, coverage, lacking, not int(columns.total[here].sum()))
     if objective.aggregate == "mean_of_intervals":
-        return _rolled_means(objective, use, columns, size, least)
-    return _rolled(objective, met, use, hits, total, columns, least)
-
-
-def _rolled(
-    objective: Objective, met: BoolArray, use: BoolArray, hits: IntArray, total: IntArray, columns: _Columns,
-    least: Fraction,
-) -> Figure:  # fmt: skip
-    missing, coverage = _missing(columns)
-    if not use.any():
-        empty = not int(columns.total.sum())
-        return Figure(Standing.NO_DATA if empty else Standing.INSUFFICIENT, coverage=coverage)
-    at = np.flatnonzero(use)
+        return _rolled_means(objective, columns, size, windows, least)
+    if objective.statistic in ("min", "max"):
+        return _rolled_extremes(objective, line, parts, size, windows, least)
+    if not used.any():
+        return windows.nothing()
+    at = np.flatnonzero(used)
     ratio = hits[at] / total[at]
     worst = at[int(np.argmin(ratio) if objective.metric is Metric.PACKET_DELIVERY else np.argmax(ratio))]
-    value: Fraction | None = Fraction(int(hits[worst]), int(total[worst]))
+    value = Fraction(int(hits[worst]), int(total[worst]))
     if objective.percent is not None:
-        value = None
-    elif objective.metric is not Metric.PACKET_DELIVERY and value is not None:
-        value /= _US
-    share = Fraction(int(met[use].sum()), int(use.sum()))
-    standing = rolled_standing(share, coverage, least)
-    return Figure(standing, value, coverage=coverage, conclusive=missing == 0, met_share=share)
-
-
-def rolled_standing(share: Fraction, coverage: Fraction | None, least: Fraction) -> Standing:
-    """One window that failed is a breach; where too little was seen, what was not seen may have failed (SLA R6)."""
-    if share < 1:
-        return Standing.BREACHED
-    return Standing.INSUFFICIENT if coverage is not None and coverage < least else Standing.MET
+        return windows.figure(None, least)
+    return windows.figure(value if objective.metric is Metric.PACKET_DELIVERY else value / _US, least)
 
 
 def _rolled_means(
-    objective: Objective, use: BoolArray, columns: _Columns, size: int, least: Fraction
+    objective: Objective, columns: _Columns, size: int, windows: _Windows, least: Fraction
 ) -> Figure:  # fmt: skip
     """Delivery as the mean over the intervals of each window, exactly (SLA R7)."""
-    missing, coverage = _missing(columns)
-    if not use.any():
-        empty = not int(columns.total.sum())
-        return Figure(Standing.NO_DATA if empty else Standing.INSUFFICIENT, coverage=coverage)
-    each = zip(columns.hits.tolist(), columns.total.tolist(), strict=True)
-    sums = list(
-        accumulate((Fraction(hits, total) if total else Fraction(0) for hits, total in each), initial=Fraction(0))
-    )
-    counts = window_sums((columns.total > 0).astype(np.int64), size)
-    at = np.flatnonzero(use).tolist()
-    means = [(sums[n + 1] - sums[max(n + 1 - size, 0)]) / int(counts[n]) for n in at]
-    share = Fraction(sum(mean >= objective.target.value for mean in means), len(means))
-    standing = rolled_standing(share, coverage, least)
-    return Figure(standing, min(means), coverage=coverage, conclusive=missing == 0, met_share=share)
+    at = np.flatnonzero(windows.used)
+    if not len(at):
+        return windows.nothing()
+    means = window_means(columns.hits, columns.total, size, at)
+    met = np.zeros(len(windows.used), bool)
+    met[at] = [mean >= objective.target.value for mean in means]
+    return replace(windows, met=met).figure(min(means), least)
 
 
-def window_sums(values: IntArray, size: int) -> IntArray:
-    """Sums over the `size` intervals that end with each one; shorter at the very beginning."""
-    total = np.concatenate([[0], np.cumsum(values)])
-    end = np.arange(1, len(total))
-    sums: IntArray = total[end] - total[np.maximum(end - size, 0)]
-    return sums
+def _rolled_extremes(
+    objective: Objective, line: Timeline, parts: list[Recorded], size: int, windows: _Windows, least: Fraction
+) -> Figure:
+    """The least or greatest latency of each window."""
+    sign = -1 if objective.statistic == "min" else 1
+    each = np.full(len(line.code), _NEVER, np.int64)
+    wanted = _wanted(objective, line)
+    for part in parts:
+        at, inside, column = _extremes_of(objective, line, part, wanted)
+        np.maximum.at(each, at[inside], sign * column[inside])
+    found = window_greatest(each, size)
+    used = windows.used & (found != _NEVER)
+    found = np.where(used, found, 0)
+    if not used.any():
+        return windows.nothing()
+    goal = objective.target.value
+    met = sign * found * 1000 * goal.denominator <= goal.numerator
+    worst = int((sign * found[used]).max())
+    return replace(windows, met=met, used=used).figure(Fraction(worst, _US), least)

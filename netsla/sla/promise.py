@@ -10,8 +10,9 @@ import numpy as np
 
 from netsla.model import SECOND, IntArray, Measurement, Metric, Objective, Standing
 from netsla.sla.accounting import Account, availability, verdict
-from netsla.sla.packets import Figure, rolled_standing, window_sums
+from netsla.sla.packets import Figure
 from netsla.sla.repair import figure_ns, repair_ns, repair_verdict
+from netsla.sla.rolled import rolled_standing, window_sums
 from netsla.sla.standing import EXCLUDED, UNKNOWN
 from netsla.sla.timeline import Balance, Outage, Timeline
 from netsla.sla.uptime import DOWN, UP
@@ -84,8 +85,8 @@ def judge_repairs(
 
 def rolling_account(line: Timeline, size: int) -> tuple[IntArray, IntArray, IntArray, IntArray, int]:
     """Excluded, unknown, down and up of the `size` intervals up to each one, in units (ns) that divide all."""
-    unit = int(np.gcd.reduce(line.scheduled_ns)) or 1
-    share = line.scheduled_ns // unit
+    unit = int(np.gcd.reduce(line.around_ns)) or 1
+    share = line.around_ns // unit
     classes = (EXCLUDED, UNKNOWN, DOWN, UP)
     excluded, unknown, down, up = (window_sums(np.where(line.code == one, share, 0), size) for one in classes)
     return excluded, unknown, down, up, unit

@@ -141,7 +141,7 @@ def _often(rule: Chronic, line: Timeline, period: Period, zone: ZoneInfo) -> boo
 
 
 def _long(rule: Chronic, line: Timeline, period: Period, zone: ZoneInfo) -> bool:
-    down_ns = np.where(line.code == DOWN, line.scheduled_ns, 0)
+    down_ns = np.where(line.code == DOWN, line.around_ns, 0)
     total = np.concatenate([[0], np.cumsum(down_ns)])
     if rule.within.calendar:
         parts = _calendar_spans(rule.within.calendar, period, zone)
@@ -150,7 +150,8 @@ def _long(rule: Chronic, line: Timeline, period: Period, zone: ZoneInfo) -> bool
         sums = total[at[1::2]] - total[at[::2]]
         return any(chronic_downtime(rule, int(one)) for one in sums)
     size = max(rule.within.seconds // line.step_s, 1)
-    end = np.arange(1, len(total))
+    first, last = (period.start_ns // line.step_ns - line.first_k, -(-period.end_ns // line.step_ns) - line.first_k)
+    end = np.arange(first + 1, min(last + 1, len(total)))
     return chronic_downtime(rule, int((total[end] - total[np.maximum(end - size, 0)]).max(initial=0)))
 
 

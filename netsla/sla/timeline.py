@@ -8,7 +8,7 @@ sliding method is accounted as unknown from its first interval against the state
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from netsla.sla.burn import WEEK_SECONDS
 from netsla.sla.calendar import Period, instant_ns, service_spans
 from netsla.sla.exclusion import Ruled, excluded, stopped
 from netsla.sla.interval import NO_REASON
-from netsla.sla.period import midnight_ns
+from netsla.sla.period import midnight_ns, period_around
 from netsla.sla.recorded import Gridded, Recorded, gridded
 from netsla.sla.spans import Spans, covered_ns, intersect, spans, total_ns
 from netsla.sla.standing import BAD, EXCLUDED, UNKNOWN, BoolArray, Standings, combine_probes, interval_standing
@@ -72,12 +72,17 @@ class Balance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """Arrays are over consecutive intervals from `first_k` on, each `step_ns` long; and what they come to."""
+    """Arrays are over consecutive intervals from `first_k` on, each `step_ns` long; and what they come to.
+
+    `scheduled_ns` is what of each interval counts in the period, `around_ns` also what counts before the period, as far
+    back as windows that end in the period reach.
+    """
 
     first_k: int
     step_ns: int
     code: Standings
-    scheduled_ns: IntArray  # of each interval
+    scheduled_ns: IntArray
+    around_ns: IntArray
     balance: Balance
 
     @property
@@ -110,7 +115,8 @@ def timeline(
     """Settle one endpoint; `parts` are its deciding probes' records, `until_ns` is as far as is known."""
     rule = endpoint.uptime
     step_ns = rule.interval_ns
-    first_k, count = _range(period, parts, min(until_ns, period.end_ns), step_ns)
+    back = replace(period, start_ns=_reach_back(agreement, endpoint, period))
+    first_k, count = _range(period, parts, min(until_ns, period.end_ns), step_ns, back.start_ns)
     start_ns = (first_k + np.arange(count)) * step_ns
     grids = [gridded(part, step_ns // SECOND, first_k, count) for part in parts]
     marks = [interval_standing(g.sent, g.received, rule, g.reason != NO_REASON) for g in grids]
@@ -123,7 +129,10 @@ def timeline(
     reason = _reasons(grids, count)
     reason[undecided] = UNDECIDED
     scheduled = scheduled_spans(agreement, endpoint, period, until_ns // step_ns * step_ns)
-    scheduled_ns = covered_ns(scheduled, start_ns, step_ns)
+    scheduled_ns = around_ns = covered_ns(scheduled, start_ns, step_ns)
+    if back.start_ns < period.start_ns:
+        around = scheduled_spans(agreement, endpoint, back, until_ns // step_ns * step_ns)
+        around_ns = covered_ns(around, start_ns, step_ns)
     outages = _outages(settled, start_ns, step_ns, np.where(code == DOWN, scheduled_ns, 0))
     if inside.any():
         outages += _excused(settle(standing, rule), inside, start_ns, step_ns, scheduled_ns, ruled)
@@ -141,7 +150,19 @@ def timeline(
         stopped(ruled),
         _down_last_week(code, start_ns, step_ns, min(until_ns, period.end_ns)),
     )
-    return Timeline(first_k, step_ns, code, scheduled_ns, balance)
+    return Timeline(first_k, step_ns, code, scheduled_ns, around_ns, balance)
+
+
+def _reach_back(agreement: Agreement, endpoint: Endpoint, period: Period) -> int:
+    """Where the windows of objectives and chronic rules begin that end in the period, UTC ns."""
+    zone, starts = ZoneInfo(agreement.timezone), [period.start_ns]
+    chronic = agreement.credits.chronic if agreement.credits else ()
+    starts += [period.start_ns - o.window.seconds * SECOND for o in endpoint.objectives if not o.window.calendar]
+    for rule in chronic:
+        within = rule.within
+        begin = period_around(within.calendar, zone, period.start_ns)[0] if within.calendar else None
+        starts.append(period.start_ns - within.seconds * SECOND if begin is None else begin)
+    return min(starts)
 
 
 def _down_last_week(code: Standings, start_ns: IntArray, step_ns: int, until_ns: int) -> int:
@@ -149,9 +170,9 @@ def _down_last_week(code: Standings, start_ns: IntArray, step_ns: int, until_ns:
     return int(covered_ns(week, start_ns, step_ns)[code == DOWN].sum())
 
 
-def _range(period: Period, parts: list[Recorded], until_ns: int, step_ns: int) -> tuple[int, int]:
-    """First interval and number of them: the period and whatever is recorded around it."""
-    low, high = period.start_ns, max(until_ns, period.start_ns)
+def _range(period: Period, parts: list[Recorded], until_ns: int, step_ns: int, back_ns: int) -> tuple[int, int]:
+    """First interval and number of them: the period from `back_ns` on, and whatever is recorded around it."""
+    low, high = back_ns, max(until_ns, period.start_ns)
     for part in parts:
         if len(part):
             low = min(low, max(int(part.start_s[0]) * SECOND, period.start_ns - _REACH_NS))

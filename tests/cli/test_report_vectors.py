@@ -155,3 +155,79 @@ def test_verdicts(tmp_path: Path, signs: str, target: str, code: int, standing: 
     )
     found = only(document)
     assert (got, found["standing"], found["evidence"]) == (code, standing, evidence)
+
+
+# --- rolling objectives -------------------------------------------------------------------------------
+
+ROLLING = '{id: up, metric: uptime, target: ">= 70%", window: 5m}'
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "share", "standing"),
+    # R11: the window that ends in the first minute reaches four minutes back: GGGG B is 80 %; after GGBB
+    # those of the first four minutes hold 3, 3, 3 and 2 bad ones
+    [("GGGG", Fraction(4, 5), 1, "met"), ("GGBB", Fraction(2, 5), Fraction(6, 10), "breached")],
+)
+def test_rolling_windows_reach_back_before_the_period(
+    tmp_path: Path, before: str, value: Fraction, share: Fraction, standing: str
+) -> None:
+    signs = before + "BGGGGGGGGG"
+    rows = minutes("2026-03-31T23:56", [COUNTS[sign] for sign in signs])
+    folder = write(tmp_path, rows, uptime=INTERVAL, objectives=f"[{ROLLING}]")
+    found = only(told(folder, period_of(10))[1])
+    assert (found["value"], found["met_ratio"], found["standing"]) == (float(value), float(share), standing)
+
+
+def test_a_fixed_denominator_is_not_that_of_a_rolling_window(tmp_path: Path) -> None:
+    # one of five minutes down: 80 %, not 1 - 1/43,200; nothing unknown, so both bounds are the value
+    found = only(
+        run_pack(
+            tmp_path, "GGGGGGGBGG", uptime=INTERVAL, objectives=f"[{ROLLING}]",
+            measurement="{min_coverage: 0%, denominator: 'fixed:43200m'}",
+        )[1]
+    )  # fmt: skip
+    assert (found["value"], found["low"], found["high"]) == (0.8, 0.8, 0.8)
+
+
+def test_rolling_objectives_of_a_period_hardly_seen(tmp_path: Path) -> None:
+    # R6: 10 of 20 minutes known, all of them good: every judged window was met, and that is too little to say so
+    code, document = run_pack(
+        tmp_path, "G" * 10 + "." * 10, uptime=INTERVAL, objectives=f"[{ROLLING}]", measurement="{min_coverage: 95%}"
+    )
+    assert (code, only(document)["standing"]) == (4, "insufficient_data")
+
+
+def test_rolling_mean_of_intervals(tmp_path: Path) -> None:
+    # R7: (100,100), (100,99), (10,5): pooled 204/210 = 97.1 %, the mean 83 %
+    rolling = '{id: %s, metric: packet_delivery, target: ">= 90%%", window: 3m, aggregate: %s}'
+    rows = minutes(BEGIN, [(100, 100), (100, 99), (10, 5)])
+    objectives = f"[{rolling % ('pooled', 'pooled')}, {rolling % ('mean', 'mean_of_intervals')}]"
+    folder = write(tmp_path, rows, objectives=objectives, measurement="{min_coverage: 50%}")
+    code, document = told(folder, period_of(3))
+    assert code == 1
+    assert only(document, "pooled")["value"] == float(Fraction(204, 210))
+    assert only(document, "mean")["value"] == 0.83
+
+
+def test_mean_of_intervals_is_of_the_contracts_intervals(tmp_path: Path) -> None:
+    # R7, R1: records of 60 s, intervals of 300 s: 50/50 and 12/52, not the mean of ten minutes
+    mean = (
+        '{id: mean, metric: packet_delivery, target: ">= 90%", window: month, aggregate: mean_of_intervals, scope: all}'
+    )
+    rows = minutes(BEGIN, [(10, 10)] * 5 + [(48, 8), (1, 1), (1, 1), (1, 1), (1, 1)])
+    folder = write(
+        tmp_path, rows, objectives=f"[{mean}]", uptime="{method: interval, interval: 300s}", measurement=LOOSE
+    )
+    assert only(told(folder, period_of(10))[1], "mean")["value"] == float((1 + Fraction(12, 52)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "limit", "code"), [("max", 49, 1), ("max", 50, 0), ("min", 9, 1), ("min", 20, 0)]
+)
+def test_rolling_extremes_of_latency(tmp_path: Path, statistic: str, limit: int, code: int) -> None:
+    # R8: every minute from 10 to 50 ms, mean 20 ms; a promise on the greatest is not kept by the mean
+    promise = f'{{id: rtt, metric: latency, statistic: {statistic}, target: "<= {limit}ms", window: 5m}}'
+    columns = {"rtt_sum_us": "240000", "rtt_min_us": "10000", "rtt_max_us": "50000"}
+    folder = write(tmp_path, minutes(BEGIN, [GOOD] * 10), objectives=f"[{promise}]", columns=columns, measurement=LOOSE)
+    got, document = told(folder, period_of(10))
+    assert (got, only(document, "rtt")["value"]) == (code, 0.05 if statistic == "max" else 0.01)

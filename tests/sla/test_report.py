@@ -328,7 +328,8 @@ def test_rolling_windows_by_share() -> None:
     report = settled(agreement, span(60), minutes("G" * 20 + "B" + "G" * 39))
     packets, time = report.results
     for result in (packets, time):
-        assert result.figure.met_share == Fraction(55, 60)
+        # nothing is known of the time before, so the first four windows have no 95 % coverage and are not judged
+        assert result.figure.met_share == Fraction(51, 56)
         assert result.figure.value == Fraction(4, 5)
         assert result.figure.standing is Standing.BREACHED
 
