@@ -5,9 +5,9 @@
     excluded(ruled) -> Spans       united: what is taken out of the account
     stopped(ruled) -> Spans        united: what stops the clock of a repair
 
-Rules: planned maintenance counts only if announced in time and wholly inside the allowed hours; what goes beyond
-the month's cap (earliest first, overlaps once) is ordinary time. What does not count is kept and flagged
-`invalid_notice`, with the reason. Other causes count as they were accepted. Only intervals wholly inside
+Rules: planned maintenance counts only if announced in time, wholly inside the allowed hours, and wholly inside the
+month's cap (earliest first, overlaps once); otherwise all of it is ordinary time, kept and flagged `invalid_notice`,
+with the reason. Other causes count as they were accepted. Only intervals wholly inside
 the union are excluded, and nothing is earned by ending early: that is the business of whoever asks (accounting).
 """
 
@@ -115,7 +115,7 @@ def _notice_ns(maintenance: Maintenance) -> int:
 
 
 def _cap(judged: Sequence[Ruled], maintenance: Maintenance, zone: ZoneInfo) -> list[Ruled]:
-    """Earliest first, until the month's allowance is used up; time already counted is not counted twice."""
+    """Earliest first, whole windows that fit into what is left of their months; time is never counted twice."""
     allowance = maintenance.max_per_month_ns or 0
     counted: Spans = spans([])
     out = []
@@ -123,26 +123,14 @@ def _cap(judged: Sequence[Ruled], maintenance: Maintenance, zone: ZoneInfo) -> l
         if one.exclusion.cause not in PLANNED or not len(one.spans):
             out.append(one)
             continue
-        kept = spans([])
-        for month in month_spans(zone, one.exclusion.start_ns, one.exclusion.end_ns):
-            inside = spans([month])
-            left = allowance - total_ns(intersect(counted, inside))
-            fresh = intersect(subtract(one.spans, counted), inside)
-            kept = union(kept, intersect(intersect(one.spans, counted), inside), _first(fresh, left))
-        counted = union(counted, kept)
-        over = bool(len(subtract(one.spans, kept)))
-        out.append(replace(one, spans=kept, flag=INVALID, why="cap") if over else one)
+        united = union(counted, one.spans)
+        months = month_spans(zone, one.exclusion.start_ns, one.exclusion.end_ns)
+        if all(total_ns(intersect(united, spans([month]))) <= allowance for month in months):
+            counted = united
+            out.append(one)
+        else:
+            out.append(replace(one, spans=spans([]), flag=INVALID, why="cap"))
     return out
-
-
-def _first(part: Spans, most_ns: int) -> Spans:
-    """The first `most_ns` of it."""
-    out = []
-    for begin, end in part.tolist():
-        if most_ns > 0:
-            out.append((begin, min(end, begin + most_ns)))
-        most_ns -= end - begin
-    return spans(out)
 
 
 def excluded(ruled: Iterable[Ruled]) -> Spans:

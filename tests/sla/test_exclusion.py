@@ -59,7 +59,7 @@ def test_work_over_the_end_of_a_month_uses_the_allowance_of_both() -> None:
     terms = replace(TERMS, allowed=None)
     assert judged(work("2026-10-31T20:00", 6), terms=terms) == [("", "", 6)]
     both = judged(work("2026-10-24T23:00", 3), work("2026-10-31T20:00", 6), terms=terms)
-    assert both == [("", "", 3), ("invalid_notice", "cap", 4)], "one hour of October was left"
+    assert both == [("", "", 3), ("invalid_notice", "cap", 0)], "one hour of October was left, three are needed"
 
 
 def test_allowed_hours_are_local_on_the_day_the_clocks_change() -> None:
@@ -67,14 +67,15 @@ def test_allowed_hours_are_local_on_the_day_the_clocks_change() -> None:
     assert judged(work("2026-10-24T22:00", 7), terms=replace(TERMS, max_per_month_ns=None)) == [("", "", 7)]
 
 
-def test_beyond_the_cap_it_is_ordinary_time() -> None:
+def test_work_that_does_not_fit_into_the_cap_is_ordinary_time() -> None:
+    """Four hours a month: the second three do not fit, the one hour after them does (SLA R10)."""
     found = judged(
         work("2026-10-05T00:00", 3),
         work("2026-10-12T00:00", 3),
         work("2026-10-19T00:00", 1),
         work("2026-11-02T00:00", 1),
     )
-    assert found == [("", "", 3), ("invalid_notice", "cap", 1), ("invalid_notice", "cap", 0), ("", "", 1)]
+    assert found == [("", "", 3), ("invalid_notice", "cap", 0), ("", "", 1), ("", "", 1)]
 
 
 def test_overlaps_use_the_allowance_once() -> None:
