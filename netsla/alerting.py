@@ -20,6 +20,7 @@ import orjson
 from netsla.errors import AgentError
 from netsla.model import SECOND
 from netsla.sla.alerts import Breach, Change
+from netsla.sla.budgets import Warned
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet, FleetObjective
 from netsla.sla.snapshot import STANDINGS
@@ -87,6 +88,7 @@ class Alerting:
         numbers = {wire.key_of(one): one.number for one in fleet.objectives}
         breaches: dict[int, Breach] = {}
         silent: dict[int, int] = {}
+        warned: dict[int, Warned] = {}
         own: list[tuple[str, int]] = []
         gone: dict[str, bytes | None] = {}
         for key, body in states.items():
@@ -105,7 +107,9 @@ class Alerting:
                     breaches[numbers[key]] = wire.breach_of(breach)
                 if payload["silent_since"]:
                     silent[numbers[key]] = wire.ns_of(payload["silent_since"])
-        engine.alerts.restore(breaches, silent, own)
+                if budget := wire.warned_of(payload):
+                    warned[numbers[key]] = budget
+        engine.alerts.restore(breaches, silent, own, warned)
         if gone:
             self._box.put(gone, ())
 
@@ -160,7 +164,7 @@ class Alerting:
         payload = wire.state(
             one, told.standing, breach, event_id=told.opened_id, sequence=told.sequence,
             silent_ns=engine.alerts.silent.get(one.number), agent=self._agent, address=self._address_of(one),
-            digest=self._digest, now_ns=now_ns,
+            digest=self._digest, now_ns=now_ns, warned=engine.alerts.budgets.of(one.number, now_ns),
         )  # fmt: skip
         return wire.dump(payload)
 

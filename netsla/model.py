@@ -217,18 +217,23 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """When an alert ends: `count` good judgements in a row, or `x` of the last `y`."""
+    """When an alert ends: `count` good judgements in a row, or `x` of the last `y`.
+
+    `below`, of forecast: once the projection is back under this share of the error budget.
+    """
 
     count: int = 1
     x: int = 0
     y: int = 0
+    below: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """When a bad judgement becomes an alert: immediate, consecutive, xofy, average or burn.
+    """When a bad judgement becomes an alert: immediate, consecutive, xofy, average, burn or forecast.
 
-    `count` is how many in a row, or of burn the least number of bad intervals.
+    `count` is how many in a row, or of burn the least number of bad intervals. `budget` are the shares of the error
+    budget, ascending, that are told when they are spent (SLA R19).
     """
 
     type: str = "immediate"
@@ -237,6 +242,12 @@ class Reaction:
     y: int = 0
     n: int = 0
     clear: Clear = field(default_factory=Clear)
+    budget: tuple[Fraction, ...] = ()
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it asks where the period is heading."""
+        return self.type == "forecast" or bool(self.budget)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,13 +197,16 @@ def _objective(one: Objective) -> Keys:
 
 
 def _reaction(one: Reaction) -> Keys:
-    shape = {"immediate": (), "consecutive": ("count",), "xofy": ("x", "y"), "average": ("n",), "burn": ()}[one.type]
-    clear = ("x", "y") if one.clear.x else ("count",)
+    shape = {"immediate": (), "consecutive": ("count",), "xofy": ("x", "y"), "average": ("n",)}.get(one.type, ())
+    keys = ("x", "y") if one.clear.x else ("count",)
+    below = one.clear.below
+    clear = {key: _whole(getattr(one.clear, key)) for key in keys} if below is None else {"below": percent_text(below)}
     return {
         "type": one.type,
         **{key: _whole(getattr(one, key)) for key in shape},
         **({"min_bad_intervals": _whole(one.count)} if one.type == "burn" else {}),
-        "clear": {key: _whole(getattr(one.clear, key)) for key in clear},
+        "clear": clear,
+        **({"budget": [percent_text(share) for share in one.budget]} if one.budget else {}),
     }
 
 

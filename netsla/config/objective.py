@@ -11,7 +11,7 @@ from netsla.config.plan_tables import ObjectiveTable, ReactionTable, TermsTable
 from netsla.config.quantity import Wrong, duration_text, meant, percentile
 from netsla.config.source import Faults, Map, Place, Scalar, Seq
 from netsla.model import SECOND, Bound, Clear, Metric, Objective, ProbeSpec, ProbeType, Reaction, Span, UptimeRule
-from netsla.sla.burn import MIN_BAD_INTERVALS
+from netsla.sla.burn import CLEAR_BELOW, MIN_BAD_INTERVALS
 
 # Which probes can tell which metric: TCP hides loss, because the kernel repeats a lost SYN (SLA §1).
 FEEDS = {
@@ -203,19 +203,54 @@ def _reaction(keys: Layers, faults: Faults) -> Reaction:
     least = table.min_bad_intervals or MIN_BAD_INTERVALS
     if table.type == "burn" and keys.get("metric") != "uptime":
         faults.add(table.place(), "reaction burn speaks of uptime only", "use consecutive, xofy or average")
+    if table.type == "forecast" and not _has_period(keys):
+        faults.add(table.place(), "reaction forecast speaks of uptime in a calendar window only", _NO_PERIOD)
     return Reaction(
         type=table.type,
         count=least if table.type == "burn" else table.count or 1,
         x=table.x or 0,
         y=table.y or 0,
         n=table.n or 0,
-        clear=_clear(table, faults),
+        clear=_clear_forecast(table, faults) if table.type == "forecast" else _clear(table, faults),
+        budget=_budget(table, keys, faults),
     )
+
+
+_NO_PERIOD = "choose day, week, month, quarter or year, or another reaction"
+
+
+def _has_period(keys: Layers) -> bool:
+    """Whether there is a period with an end to look forward to; what is missing is reported already."""
+    metric, window = keys.get("metric"), keys.get("window")
+    return metric in (None, "uptime") and (window is None or bool(window.calendar))
+
+
+def _budget(table: ReactionTable, keys: Layers, faults: Faults) -> tuple[Fraction, ...]:
+    """Shares of the error budget to warn at, ascending."""
+    shares = table.budget or ()
+    place = table.place("budget")
+    if table.gives("budget") and not _has_period(keys):
+        faults.add(place, "budget warnings speak of uptime in a calendar window only", "remove the key")
+    elif len(set(shares)) < len(shares) or 0 in shares:
+        faults.add(place, "budget: a share is zero, or there twice", "write [50%, 75%, 100%]")
+    return tuple(sorted(shares))
+
+
+def _clear_forecast(table: ReactionTable, faults: Faults) -> Clear:
+    """It ends when the projection has come back under a share of the budget, which keeps it from flapping."""
+    own = table.clear
+    for key in ("count", "x", "y"):
+        if own is not None and own.gives(key):
+            faults.add(own.place(key), f"{key} has no meaning in reaction forecast", "write {below: 90%}")
+    below = CLEAR_BELOW if own is None or own.below is None else own.below
+    return Clear(below=below)
 
 
 def _clear(table: ReactionTable, faults: Faults) -> Clear:
     """When the alert ends; unless said, as it began: so many in a row, or x of y, the other way."""
     own = table.clear
+    if own is not None and own.gives("below"):
+        faults.add(own.place("below"), f"below has no meaning in reaction {table.type}", "write {count: 3}")
     if own is None:
         return Clear(count=table.count or 1, x=table.x or 0, y=table.y or 0)
     if own.gives("x") != own.gives("y") or (own.gives("count") and own.gives("x")):

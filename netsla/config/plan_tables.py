@@ -94,18 +94,24 @@ class ClearTable(Table):
     count: Annotated[int, whole(1, 10_000)] | None = Field(None, description="Good judgements in a row.")
     x: Annotated[int, whole(1, 64)] | None = Field(None, description="Good judgements …")
     y: Annotated[int, whole(1, 64)] | None = Field(None, description="… of the last y.")
+    below: Percent | None = Field(None, description="forecast: the projection is under this share of the budget; 90%.")
 
 
 class ReactionTable(Table):
     """When a bad judgement becomes an alert."""
 
-    type: Annotated[str, lookup("immediate", "consecutive", "xofy", "average", "burn")] = Field(description="The rule.")
+    type: Annotated[str, lookup("immediate", "consecutive", "xofy", "average", "burn", "forecast")] = Field(
+        description="The rule."
+    )
     count: Annotated[int, whole(1, 10_000)] | None = Field(None, description="consecutive: bad judgements in a row.")
     x: Annotated[int, whole(1, 64)] | None = Field(None, description="xofy: bad judgements …")
     y: Annotated[int, whole(1, 64)] | None = Field(None, description="xofy: … of the last y.")
     n: Annotated[int, whole(1, 10_000)] | None = Field(None, description="average: judgements to average.")
     min_bad_intervals: Annotated[int, whole(1, 1_000)] | None = Field(None, description="burn: fewer never alert; 2.")
     clear: ClearTable | None = Field(None, description="When it ends; like the rule itself unless given.")
+    budget: list[Percent] | None = Field(
+        None, description="Tell when these shares of the error budget are spent: [50%, 75%, 100%]."
+    )
 
 
 class ObjectiveTable(Table):

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from netsla.model import SECOND, IntArray, Metric, RowArray
+from netsla.model import SECOND, IntArray, Metric, RowArray, Span
+from netsla.sla.burn import WEEK_SECONDS
 from netsla.sla.classes import Assigned, Classes
 from netsla.sla.duty import Duty
 from netsla.sla.fleet import Fleet
@@ -34,6 +35,7 @@ NEVER = np.int64(2**62)  # `since` of a window that has not begun
 _LONGEST = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}  # days
 LEAD_SECONDS = 7 * 86_400  # what lies before a window and may decide how it begins (as reports read it)
 _GRID_SECONDS = 900  # every interval divides it
+LAST_WEEK = "last week"  # a book of its own, kept while some reaction looks ahead (SLA R19); no window's name
 _AT_ONCE = 20_000_000  # cells times places told again together: 40 MB
 
 
@@ -81,20 +83,25 @@ class Accounts:
         self._period = {name: np.pad(period, (0, more)) for name, period in self._period.items()}
         self._born_k = np.pad(self._born_k, (0, more))
         self._begun = np.pad(self._begun, (0, more))
-        for name in set(self._books) - set(fleet.windows):
+        looks_ahead = any(one.objective.reaction.looks_ahead for one in fleet.objectives)
+        looked = LAST_WEEK in self._books
+        spans = {**fleet.windows, **({LAST_WEEK: Span(LAST_WEEK, WEEK_SECONDS)} if looks_ahead else {})}
+        for name in set(self._books) - set(spans):
             del self._books[name], self._since[name], self._period[name], self._gone[name]
         fresh = fleet.fresh_places
         self._load_places(fleet)
         self._born_k[fresh], self._begun[fresh] = k - k % self._cells[fresh], False
-        for name, span in fleet.windows.items():
+        for name, span in spans.items():
             if name not in self._books:
                 self._books[name], self._gone[name] = np.zeros((CLASSES, fleet.places), np.int64), 0
                 self._since[name] = np.where(self._begun & (not span.calendar), self.grid(k), NEVER)
                 self._period[name] = np.full(fleet.places, span.seconds, np.int64)
             self._books[name][:, fresh] = 0
             self._since[name][fresh] = NEVER
-        self._calendar = {name for name, span in fleet.windows.items() if span.calendar}
-        days = [_LONGEST[span.calendar] * 86_400 if span.calendar else span.seconds for span in fleet.windows.values()]
+        if looks_ahead and not looked:
+            self._remember_week(k)
+        self._calendar = {name for name, span in spans.items() if span.calendar}
+        days = [_LONGEST[span.calendar] * 86_400 if span.calendar else span.seconds for span in spans.values()]
         self._keep = (max(days, default=0) + LEAD_SECONDS) // fleet.seconds
 
     def _load_places(self, fleet: Fleet) -> None:
@@ -138,6 +145,8 @@ class Accounts:
                 rows = [window.place[probe.row] for probe in one.probes]
                 if rows and rows[0] >= 0:
                     self._since[name][one.place] = window.since_k[rows[0]] if name in self._calendar else NEVER
+        if LAST_WEEK in self._books:
+            self._books[LAST_WEEK][:], self._gone[LAST_WEEK], self._since[LAST_WEEK][:] = 0, 0, NEVER
         self._begun[:] = False
         self._born_k[:] = self.grid(first_k)
         self._marks, self.next_k = Marks(self.grid(first_k)), self.grid(first_k)
@@ -159,6 +168,7 @@ class Accounts:
         self._marks.open(k).standing[used] = graded.endpoints[used]
         changes = self._book(k, used, self._classes.push((k + 1) // self._cells - 1, standing, used))
         self.next_k = k + 1
+        self._slide_week(k + 1)
         self.version += 1
         self._marks.press(min(self._floor(), self.grid(k + 1)))
         self._marks.forget(self.grid(k - self._keep))
@@ -237,14 +247,7 @@ class Accounts:
         mark.codes[places] = codes
         self._marks.put(k, mark)
         self.repairs.count(places, np.where(codes == DOWN, share, 0) - np.where(old == DOWN, share, 0))
-        return self._changes(k, places, old, codes)
-
-    def _changes(self, k: int, places: IntArray, old: Codes, new: Codes) -> list[Change]:
-        counts = ~self.duty.at(k).away[places]
-        became = places[(new == DOWN) & (old != DOWN) & counts]
-        left = places[(old == DOWN) & (new != DOWN) & counts]
-        found = [Change(k, became, down=True)] if len(became) else []
-        return [*found, Change(k, left, down=False)] if len(left) else found
+        return self._changes_between(k, places, old, codes, self.duty)
 
     def _remove(self, name: str, mark: Mark, k: int) -> IntArray:
         """Take a cell out of a window; returns the places for which it was down time."""
@@ -256,6 +259,26 @@ class Accounts:
         self._books[name][codes, places] -= self.duty.at(k).share_ns[places]
         down: IntArray = places[codes == DOWN]
         return down
+
+    def _remember_week(self, k: int) -> None:
+        """Somebody begins to look ahead: book what is held of the week before cell `k`."""
+        self._gone[LAST_WEEK] = first_k = max(self._marks.first_k, k - WEEK_SECONDS // self._seconds)
+        book, since = self._books[LAST_WEEK], self._since[LAST_WEEK]
+        since[:] = np.where(self._begun, np.maximum(self._born_k, first_k), NEVER)
+        for number in range(first_k, min(k, self._marks.end_k)):
+            if (mark := self._marks.at(number)) is not None:
+                places = np.flatnonzero((since[: len(mark.codes)] <= number) & (mark.codes != PENDING))
+                book[mark.codes[places], places] += self.duty.at(number).share_ns[places]
+
+    def _slide_week(self, end_k: int) -> None:
+        """The week that the forecast looks back at ends with cell `end_k`; what is not booked yet never enters it."""
+        if LAST_WEEK not in self._books:
+            return
+        first_k = end_k - WEEK_SECONDS // self._seconds
+        for k in range(max(self._gone[LAST_WEEK], self._marks.first_k), min(first_k, self.next_k)):
+            if (mark := self._marks.at(k)) is not None:
+                self._remove(LAST_WEEK, mark, k)
+        self._gone[LAST_WEEK] = max(self._gone[LAST_WEEK], first_k)
 
     def expire(self, name: str, k: int) -> RowArray:
         """Cell `k` leaves a window; returns the rows for which it was down time that counts."""
@@ -274,6 +297,7 @@ class Accounts:
 
         To be called where a longer silence changes nothing any more: see `quiet`.
         """
+        self._slide_week(end_k)
         for name in self._books:
             places = np.flatnonzero(self.duty.used)
             since = np.maximum(self._since[name][places], self._gone[name])

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from netsla.model import SECOND, IntArray, Metric
+from netsla.sla.budgets import Budgets, Warned
+from netsla.sla.early import Early
 from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
-from netsla.sla.objective import BREACHED, MET, Verdicts
+from netsla.sla.objective import BREACHED, MET, OF_TIME, Verdicts
 from netsla.sla.reaction import Reactions
 from netsla.sla.runs import Runs
 
@@ -28,6 +31,7 @@ _MASS_SHARE, _MASS_LEAST, _MASS_OVER = 0.5, 3, 0.25  # of all endpoints; at leas
 _MASS_AT_ONCE = 0.05  # of all endpoints, before anything is said of most of them
 _UPDATE_NS = 3600 * SECOND  # an open breach tells how bad it is now at most once an hour
 _WORSE = 1.1
+_CLOSE_NS = 3 * SECOND  # an interval closes a second after the last reply may come (SLA R1), and is judged each second
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -43,6 +47,7 @@ class Breach:
     told: bool = True
     acknowledged: tuple[str, str, int] | None = None  # who, why, when
     muted_until_ns: int = 0
+    details: Mapping[str, int] = field(default_factory=dict)  # of a forecast: what it was opened on
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Alerts:
     def __init__(self) -> None:
         self.breaches: dict[int, Breach] = {}  # open ones, by objective number
         self.own: dict[str, int] = {}  # the agent's own open alerts, by name: onset
+        self.budgets = Budgets()
         self._reactions = Reactions()
         self._silent: dict[int, int] = {}  # numbers without data: since when
         self._fleet: Fleet | None = None
@@ -84,11 +90,12 @@ class Alerts:
         self._row = np.zeros((0, 1), np.int64)
         self._plane = np.zeros((0, 1), np.int64)
         self._all: BoolArray = np.zeros(0, bool)  # fails only if every probe does
-        self._burn: BoolArray = np.zeros(0, bool)  # reacts to the speed of its budget, not to its verdict
+        self._early: BoolArray = np.zeros(0, bool)  # reacts before its verdict does: burn, forecast
         self._quiet_ns = np.zeros(0, np.int64)  # no_data_after, 0: never
         self._since_ns = np.zeros(0, np.int64)  # when the number began
         self._lowers: dict[str, tuple[str, ...]] = {}  # agreement -> those it depends on
         self._first_row = np.zeros(0, np.int64)  # one row of every endpoint
+        self._mass_end_ns = 0  # of the newest mass failure that is over
 
     # --- layout -------------------------------------------------------------------------------------
 
@@ -97,11 +104,13 @@ class Alerts:
         known = set(self._by_number) - set(fleet.gone_numbers)
         self._fleet, self._by_number = fleet, {one.number: one for one in fleet.objectives}
         self._reactions.cover(fleet.numbers)
+        self.budgets.cover(fleet.numbers)
         self._since_ns = np.pad(self._since_ns, (0, fleet.numbers - len(self._since_ns)))
         for one in fleet.objectives:
             fresh = one.number not in known
             if fresh:
                 self._since_ns[one.number] = now_ns
+                self.budgets.forget(one.number)
                 self.breaches.pop(one.number, None)
                 self._silent.pop(one.number, None)
             interval_ns = one.endpoint.endpoint.uptime.interval_ns
@@ -125,7 +134,8 @@ class Alerts:
             if limit is not None:
                 self._plane[place, : len(rows)] = [limits[row].index(limit) + 1 for row in rows]
         self._all = np.array([_fails_together(one) for one in fleet.objectives], bool)
-        self._burn = np.array([one.objective.reaction.type == "burn" for one in fleet.objectives], bool)
+        kinds = [one.objective.reaction.type for one in fleet.objectives]
+        self._early = np.array([kind in ("burn", "forecast") for kind in kinds], bool)
         self._quiet_ns = np.array([one.objective.no_data_after_ns or 0 for one in fleet.objectives], np.int64)
         self._lowers = {one.agreement.id: one.agreement.depends_on for one in fleet.endpoints}
         self._first_row = np.array([one.probes[0].row for one in fleet.endpoints if one.probes], np.int64)
@@ -134,12 +144,11 @@ class Alerts:
 
     def step(
         self, now_ns: int, verdicts: Verdicts, runs: Runs, *, isolated: bool, excluded: BoolArray | None = None,
-        burning: BoolArray | None = None,
+        early: Early | None = None,
     ) -> list[Change]:  # fmt: skip
         """What has changed.
 
-        `excluded` says per objective (in the fleet's order) whether its time is excluded now; `burning`, by number,
-        whether its error budget burns too fast.
+        `excluded` says per objective (in the fleet's order) whether its time is excluded now.
         """
         if self._fleet is None:
             return []
@@ -149,15 +158,47 @@ class Alerts:
         numbers = self._numbers
         standing = verdicts.standing[numbers]
         bad, known = standing == BREACHED, (standing == BREACHED) | (standing == MET)
-        if burning is not None:
-            bad, known = np.where(self._burn, burning[numbers], bad), known | self._burn
+        if early is not None:
+            bad = np.where(self._early, early.bad[numbers], bad)
+            known = np.where(self._early, early.known[numbers], known)
         opening, closing = self._reactions.step(now_ns, numbers, bad, known, verdicts.value[numbers])
-        if len(opening) or len(closing) or self.breaches:
+        warning = self.budgets.due(early, now_ns) if early is not None else []
+        if len(opening) or len(closing) or self.breaches or len(warning):
             quiet = set(numbers[excluded].tolist()) if excluded is not None else set()
-            changes += [self._close(n, now_ns, verdicts, runs) for n in closing.tolist() if n in self.breaches]
-            changes += [self._open(n, now_ns, verdicts, runs, quiet) for n in self._vendors_first(opening.tolist())]
-            changes += self._go_on(now_ns, verdicts, runs, quiet)
+            ended = [self._close(n, now_ns, verdicts, runs) for n in closing.tolist() if n in self.breaches]
+            begun = [self._open(n, now_ns, verdicts, runs, quiet) for n in self._vendors_first(opening.tolist())]
+            changes += self._told_ahead(ended + begun + self._go_on(now_ns, verdicts, runs, quiet), early)
+            changes += [self._warn(n, now_ns, verdicts, runs, quiet, early) for n in warning if early]
         return changes + self._watch_data(now_ns, verdicts, runs)
+
+    def _told_ahead(self, changes: list[Change], early: Early | None) -> list[Change]:
+        """Those of a forecast say what they expect; it goes with the breach while it is open."""
+        for at, one in enumerate(changes):
+            if early is None or self._by_number[one.number].objective.reaction.type != "forecast":
+                continue
+            changes[at] = replace(one, details=early.details(one.number))
+            if one.number in self.breaches:
+                self.breaches[one.number] = replace(self.breaches[one.number], details=changes[at].details)
+            else:
+                changes[at] = replace(changes[at], ended_ns=one.now_ns)  # the outage may be days past
+        return changes
+
+    # --- error budgets ------------------------------------------------------------------------------
+
+    def _warn(
+        self, number: int, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int], early: Early
+    ) -> Change:  # fmt: skip
+        """Each share once a period; where its cause is known it is recorded only, as everything else."""
+        self.budgets.tell(number, float(early.level[number]), int(early.end_ns[number]))
+        breach = self.breaches.get(number)
+        cause = self._cause(number, quiet, now_ns)
+        onset = breach.onset_ns if breach else self._onset(number, runs) or now_ns
+        told = not cause and (breach is None or now_ns >= breach.muted_until_ns)
+        details = {**early.details(number), "budget_warning_percent": int(early.level[number] * 100)}
+        change = self._change("updated", number, now_ns, onset, verdicts, cause=cause, told=told)
+        return replace(change, details=details)
+
+    # --- breaches -----------------------------------------------------------------------------------
 
     def _vendors_first(self, numbers: list[int]) -> list[int]:
         """What others depend on is opened first, so that it is known as their cause."""
@@ -166,7 +207,7 @@ class Alerts:
 
     def _open(self, number: int, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> Change:
         onset = self._onset(number, runs) or now_ns
-        cause = self._cause(number, quiet)
+        cause = self._cause(number, quiet, now_ns)
         value = float(verdicts.value[number])
         self.breaches[number] = Breach(onset, now_ns, value, now_ns, cause, told=not cause)
         return self._change("opened", number, now_ns, onset, verdicts, cause=cause, told=not cause)
@@ -185,7 +226,7 @@ class Alerts:
         changes = []
         for number, breach in self.breaches.items():
             value = float(verdicts.value[number])
-            if not breach.told and not self._cause(number, quiet):
+            if not breach.told and not self._cause(number, quiet, now_ns):
                 if breach.cause == MASS and not self._fails_now(number, runs):
                     continue  # it only waits for its window to forget
                 self.breaches[number] = replace(breach, told=True, cause="")
@@ -240,6 +281,7 @@ class Alerts:
             self.own[name] = onset_ns
             return Change("opened", -1, now_ns, onset_ns, name=name, details=details)
         if not on and name in self.own:
+            self._mass_end_ns = now_ns if name == MASS else self._mass_end_ns
             return Change("closed", -1, now_ns, self.own.pop(name), now_ns, name=name, details=details)
         return None
 
@@ -276,17 +318,25 @@ class Alerts:
         mine = self._row[place] >= 0
         return self._row[place][mine], self._plane[place][mine]
 
-    def _cause(self, number: int, quiet: set[int]) -> str:
+    def _cause(self, number: int, quiet: set[int], now_ns: int) -> str:
         """Why this need not be told now; "" if it must."""
         if number in quiet:
             return EXCLUDED
-        if MASS in self.own:
+        if MASS in self.own or self._mass_still_booked(number, now_ns):
             return MASS
         wanted = self._lowers.get(self._by_number[number].endpoint.agreement.id, ())
         if not wanted:
             return ""
         broken = {self._by_number[n].endpoint.agreement.id for n in self.breaches}
         return next((name for name in wanted if name in broken), "")
+
+    def _mass_still_booked(self, number: int, now_ns: int) -> bool:
+        """Time is judged when its interval closes: the last of a mass failure when that is over already."""
+        one = self._by_number[number]
+        if one.objective.metric not in OF_TIME or self._fleet is None:
+            return False
+        late_ns = one.endpoint.endpoint.uptime.interval_ns + self._fleet.timeout_ns + _CLOSE_NS
+        return now_ns < self._mass_end_ns + late_ns
 
     def _change(
         self, kind: str, number: int, now_ns: int, onset_ns: int, verdicts: Verdicts, *, ended_ns: int | None = None,
@@ -322,9 +372,13 @@ class Alerts:
     # --- restart ------------------------------------------------------------------------------------
 
     def restore(
-        self, breaches: Mapping[int, Breach], silent: Mapping[int, int], own: Iterable[tuple[str, int]]
-    ) -> None:
-        """Go on with alerts that were open when another agent ended."""
+        self, breaches: Mapping[int, Breach], silent: Mapping[int, int], own: Iterable[tuple[str, int]],
+        warned: Mapping[int, Warned] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        """Go on with alerts that were open when another agent ended, and with what was told of error budgets."""
+        for number, one in warned.items():
+            if number in self._by_number:
+                self.budgets.tell(number, one.share, one.end_ns)
         for number, breach in breaches.items():
             if number in self._by_number:
                 self.breaches[number] = breach

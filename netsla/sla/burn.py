@@ -17,6 +17,7 @@ from netsla.model import IntArray
 WEEK_SECONDS = 7 * 86_400
 WARN_AT = (Fraction(1, 2), Fraction(3, 4), Fraction(1))  # of the error budget
 MIN_BAD_INTERVALS = 2
+CLEAR_BELOW = Fraction(9, 10)  # of the budget: a forecast has recovered, unless the configuration says otherwise
 
 
 @dataclass(frozen=True, slots=True)

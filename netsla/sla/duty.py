@@ -3,6 +3,7 @@
     duty = Duty(fleet, given)                 `given`: exclusions agreed at run time, by agreement
     duty.at(k) -> Here                        of one cell, columnar over endpoint places
     duty.spent(first_k, end_k) -> (counts_ns, excluded_ns)      of many cells, by place
+    duty.scheduled(start_ns, end_ns) -> IntArray                 of a whole period, exclusions included, by place
     duty.due(places, interval_ns, first_k, end_k) -> IntArray    probes that were due in cells without a record
     duty.changed(amended, agreement, exclusions) …              see `amended`
 
@@ -27,7 +28,7 @@ from netsla.sla.calendar import instant_ns, month_spans, service_spans
 from netsla.sla.exclusion import Exclusion, excluded, planned, rule, stopped
 from netsla.sla.fleet import Fleet, FleetEndpoint
 from netsla.sla.period import midnight_ns
-from netsla.sla.spans import Spans, covered_ns, intersect, spans, union
+from netsla.sla.spans import Spans, covered_ns, intersect, spans, total_ns, union
 
 BoolArray = npt.NDArray[np.bool_]
 Given = Mapping[str, tuple[Exclusion, ...]]
@@ -282,6 +283,19 @@ class Duty:
             counts += np.where(without, 0, share).sum(axis=1)[table.row]
             out += np.where(without, share, 0).sum(axis=1)[table.row]
         return counts, out
+
+    def scheduled(self, start_ns: int, end_ns: int) -> IntArray:
+        """All that contracts schedule of [start, end), in ns by place, whether it is excluded or not."""
+        each: dict[tuple[Hours, str, int, int], int] = {}
+        for group in self._groups:
+            key = (group.hours, group.zone, group.start_ns, group.end_ns)
+            if key not in each:
+                hours = service_spans(group.hours, ZoneInfo(group.zone), start_ns, end_ns)
+                each[key] = total_ns(intersect(hours, spans([(group.start_ns, group.end_ns)])))
+        of_group = np.array([each[g.hours, g.zone, g.start_ns, g.end_ns] for g in self._groups], np.int64)
+        found: IntArray = np.zeros(len(self.used), np.int64)
+        found[self.used] = of_group[self._group[self.used]]
+        return found
 
     def due(self, places: IntArray, interval_ns: IntArray, first_k: int, end_k: int) -> IntArray:
         """Probes, one every `interval_ns`, that were due at these places in cells [first, end) without a record."""

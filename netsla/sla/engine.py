@@ -19,8 +19,8 @@ from netsla.sla.accounts import Accounts
 from netsla.sla.accounts import Change as Turned
 from netsla.sla.alerts import Alerts, Change
 from netsla.sla.blanks import Blanks
-from netsla.sla.burning import Burning
 from netsla.sla.duty import Duty
+from netsla.sla.early import Lookout
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet
 from netsla.sla.grade import Graded, Grader
@@ -53,7 +53,7 @@ class Engine:
         self.windows: dict[str, Window] = {}
         self.accounts = Accounts()
         self.verdicts = Verdicts.blank(0)
-        self.runs, self.alerts, self.burning = Runs(), Alerts(), Burning()
+        self.runs, self.alerts, self.early = Runs(), Alerts(), Lookout()
         self.breaches = np.zeros(0, np.int64)  # opened, by objective number
         self._changes: list[Change] = []
         self._objective_places = np.zeros(0, np.int64)  # by objective, in the fleet's order
@@ -101,7 +101,7 @@ class Engine:
         self._cover_verdicts(fleet)
         self.runs.cover(len(self._thresholds_us), fleet.rows, fleet.fresh_rows)
         self.alerts.load(fleet, now_ns)
-        self.burning.load(fleet)
+        self.early.load(fleet)
         self._objective_places = np.array([one.endpoint.place for one in fleet.objectives], np.int64)
         self.benches = arrange(fleet, self.windows)
         self._enter_periods()
@@ -349,7 +349,7 @@ class Engine:
     def book(self, k: int, graded: Graded) -> None:
         """Account for a graded cell in the time of every window."""
         assert self.fleet is not None
-        self.burning.push(graded)
+        self.early.push(graded)
         for turned in self.accounts.close(k, graded):
             self._mark(turned)
 
@@ -524,10 +524,8 @@ class Engine:
             self._judged = self.accounts.version
         here = self.duty.at(now_ns // self.duty.cell_ns)
         excluded = here.away[self._objective_places] if here.any_away else None
-        burning = self.burning.alight(len(self.breaches)) if self.burning.any else None
-        changes = self.alerts.step(
-            now_ns, self.verdicts, self.runs, isolated=isolated, excluded=excluded, burning=burning
-        )
+        early = self.early.look(len(self.breaches), self.accounts)
+        changes = self.alerts.step(now_ns, self.verdicts, self.runs, isolated=isolated, excluded=excluded, early=early)
         for change in changes:
             if change.kind == "opened" and change.number >= 0:
                 self.breaches[change.number] += 1

@@ -3,7 +3,8 @@
 The table below is the machine; `docs/alerts.md` shows its diagram, made from it. Only judgements that say met or
 breached count: no data neither extends nor breaks a run. `immediate` is one in a row; `xofy` looks at the last y
 judgements, kept as bits with the newest lowest; `average(n)` compares the mean of the last n values; `burn` looks at
-how fast the error budget goes (SLA R19, burning.py).
+how fast the error budget goes, `forecast` at where the period is heading (SLA R19; burning.py, forecast.py): they bring
+judgements of their own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from netsla.model import SECOND, IntArray, Objective
 
 MOST = 64  # judgements that a reaction can look back
+_AHEAD = ("burn", "forecast")  # one judgement decides
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -32,6 +34,8 @@ TABLE = (
     Transition("ok", "x of the last y judgements breached", "firing", "opened"),
     Transition("firing", "the clear condition holds", "ok", "closed"),
     Transition("firing", "the value is worse by a tenth, an hour later", "firing", "updated"),
+    Transition("budget", "another share of the error budget is spent", "budget", "updated"),
+    Transition("budget", "the next period begins", "budget", "nothing"),
     Transition("data", "no sample for no_data_after", "silent", "no_data"),
     Transition("silent", "a sample was decided", "data", "data_back"),
 )
@@ -40,12 +44,12 @@ TABLE = (
 def diagram() -> str:
     """The table as a Mermaid state diagram."""
     lines = [f"    {one.state} --> {one.then}: {one.condition} / {one.told}" for one in TABLE]
-    return "\n".join(["stateDiagram-v2", "    [*] --> ok", "    [*] --> data", *lines])
+    return "\n".join(["stateDiagram-v2", *(f"    [*] --> {state}" for state in ("ok", "data", "budget")), *lines])
 
 
 def rhythm_ns(objective: Objective, interval_ns: int) -> int:
     """How often a judgement counts: every one (0) for immediate, else once an interval, or a shorter window."""
-    if objective.reaction.type in ("immediate", "burn"):
+    if objective.reaction.type in ("immediate", *_AHEAD):
         return 0
     window_ns = objective.window.seconds * SECOND
     return min(interval_ns, window_ns) if window_ns else interval_ns
@@ -79,7 +83,7 @@ class Reactions:
     def begin(self, number: int, objective: Objective, interval_ns: int, target: float, *, fresh: bool) -> None:
         """Set how a number reacts; a fresh one has no past."""
         reaction, clear = objective.reaction, objective.reaction.clear
-        in_a_row = 1 if reaction.type == "burn" else reaction.count
+        in_a_row = 1 if reaction.type in _AHEAD else reaction.count
         self._x[number] = reaction.x if reaction.type == "xofy" else in_a_row
         self._mask[number] = _mask(reaction.y) if reaction.type == "xofy" else 0
         self._clear_x[number] = clear.x if clear.y else clear.count

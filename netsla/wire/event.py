@@ -17,6 +17,7 @@ import orjson
 
 from netsla.model import Metric
 from netsla.sla.alerts import Breach, Change
+from netsla.sla.budgets import Warned
 from netsla.sla.fleet import FleetObjective
 from netsla.sla.snapshot import STANDINGS
 
@@ -131,7 +132,7 @@ def collapsed(events: Sequence[Json], event_id: str) -> Json:
 
 def state(
     one: FleetObjective, standing: int, breach: Breach | None, *, event_id: str, sequence: int, silent_ns: int | None,
-    agent: str, address: str, digest: str, now_ns: int,
+    agent: str, address: str, digest: str, now_ns: int, warned: Warned | None = None,
 ) -> Json:  # fmt: skip
     """The retained payload of an objective."""
     return {
@@ -141,6 +142,7 @@ def state(
         "standing": STANDINGS[standing],
         "breach": None if breach is None else _breach(breach, event_id),
         "silent_since": None if silent_ns is None else instant(silent_ns),
+        **({"budget": {"told_ratio": warned.share, "until": instant(warned.end_ns)}} if warned else {}),
         "sequence": sequence,
         "at": instant(now_ns),
         "config_digest": digest,
@@ -174,6 +176,7 @@ def _breach(breach: Breach, event_id: str) -> Json:
         "caused_by": breach.cause or None,
         "acknowledged": _seen(breach.acknowledged),
         "muted_until": instant(breach.muted_until_ns) if breach.muted_until_ns else None,
+        **({"details": dict(breach.details)} if breach.details else {}),
     }
 
 
@@ -189,7 +192,14 @@ def breach_of(told: Mapping[str, Any]) -> Breach:
         told["told"],
         None if seen is None else (seen["by"], seen["why"], ns_of(seen["at"])),
         ns_of(told["muted_until"]) if told["muted_until"] else 0,
+        told.get("details", {}),
     )
+
+
+def warned_of(state: Mapping[str, Any]) -> Warned | None:
+    """What was told of the error budget, from a state payload."""
+    told = state.get("budget")
+    return Warned(told["told_ratio"], ns_of(told["until"])) if told else None
 
 
 def _seen(acknowledged: tuple[str, str, int] | None) -> Json | None:

@@ -76,6 +76,8 @@ def test_comes_back_equal(tmp_path: Path, keys: str) -> None:
         '{id: j, metric: jitter, target: "<= 9us", window: 1h, reaction: {type: xofy, x: 3, y: 5, clear: {count: 9}}}',
         '{id: j, metric: jitter, target: "<= 1ms", window: 1h, reaction: {type: average, n: 3, clear: {x: 1, y: 2}}}',
         '{id: j, metric: jitter, target: "<= 1ms", window: 1h, reaction: {type: consecutive, count: 3}}',
+        '{id: u, metric: uptime, target: ">= 99%", window: month, reaction: {type: forecast, clear: {below: 75%}}}',
+        '{id: u, metric: uptime, target: ">= 99%", window: year, reaction: {type: burn, budget: [50%, 100%]}}',
     ],
 )
 def test_objectives_come_back_equal(tmp_path: Path, promise: str) -> None:

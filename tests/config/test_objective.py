@@ -86,6 +86,19 @@ def test_reaction(tmp_path: Path, text: str, reaction: Reaction) -> None:
     assert one.no_data_after_ns == 600 * SECOND
 
 
+@pytest.mark.parametrize(
+    ("text", "reaction"),
+    [
+        ("{type: forecast}", Reaction("forecast", clear=Clear(below=Fraction(9, 10)))),
+        ("{type: forecast, clear: {below: 75%}}", Reaction("forecast", clear=Clear(below=Fraction(3, 4)))),
+        ("{type: immediate, budget: [75%, 50%]}", Reaction(budget=(Fraction(1, 2), Fraction(3, 4)))),
+    ],
+)
+def test_reactions_of_calendar_uptime(tmp_path: Path, text: str, reaction: Reaction) -> None:
+    (one,) = promises(tmp_path, f'{{id: u, metric: uptime, target: ">= 99%", window: month, reaction: {text}}}')
+    assert one.reaction == reaction
+
+
 def test_tcp_feeds_uptime_and_latency(tmp_path: Path) -> None:
     found = promises(
         tmp_path,

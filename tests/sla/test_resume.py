@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netsla.model import SECOND, Metric, Reason
+from netsla.model import SECOND, Metric, Plan, Reason
 from netsla.sla.interval import Cell
 from netsla.sla.resume import Stood, Sum, resume
 from netsla.sla.tally import Spectrum
@@ -22,9 +22,9 @@ PLAN = make_plan(
 )
 
 
-def lived(minutes: list[int]) -> tuple[Drive, list[Cell]]:
+def lived(minutes: list[int], made: Plan = PLAN) -> tuple[Drive, list[Cell]]:
     """A drive through minutes with so many losses each, and the cells that it closed."""
-    drive, cells = Drive(PLAN), []
+    drive, cells = Drive(made), []
     for lost in minutes:
         for number in range(60):
             drive.second(1 if number < lost else 0)
@@ -33,8 +33,14 @@ def lived(minutes: list[int]) -> tuple[Drive, list[Cell]]:
     return drive, cells
 
 
-def resumed(now_ns: int, cells: list[Cell]) -> Drive:
-    drive = Drive(PLAN, now_ns)
+def resumed_from(made: Plan, minutes: list[int]) -> Drive:
+    """An agent that goes on with what another left of this plan."""
+    drive, cells = lived(minutes, made)
+    return resumed(drive.now, cells, made)
+
+
+def resumed(now_ns: int, cells: list[Cell], made: Plan = PLAN) -> Drive:
+    drive = Drive(made, now_ns)
     by_k = {cell.k: cell.usable() for cell in cells}
     empty = (np.zeros_like(cells[0].matrix), Spectrum.merge([]))
     drive.engine._read_cell = lambda k: by_k.get(k, empty)
