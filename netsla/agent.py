@@ -25,11 +25,13 @@ import numpy as np
 import netsla
 from netsla import config, doctor
 from netsla.clock import StepWatch
+from netsla.config.loading import refuse_moves
 from netsla.control import ControlServer, Handler, Peer, Request
 from netsla.errors import ConfigError, Exit, HostError
 from netsla.excluding import Excluding
 from netsla.history import History
 from netsla.model import SECOND, Plan, ProbeType, Target
+from netsla.portrait import Portraits
 from netsla.probes.icmp import IcmpProber
 from netsla.probes.naming import Names
 from netsla.probes.prober import LATENESS_BOUNDS, Prober
@@ -87,6 +89,7 @@ class Agent:
         self._watch = StepWatch()
         self._notifier = Notifier()
         self._end, self._restored = asyncio.Event(), asyncio.Event()
+        self._portraits = Portraits(lambda: self._plan, self._telling.breaches)
         self._web: WebServer | None = None
         self._preparing: asyncio.Task[None] | None = None
         self._control: ControlServer | None = None
@@ -164,6 +167,7 @@ class Agent:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._web:
             await self._web.close()
+        self._portraits.close()
         if self._control:
             await self._control.close()
         await self._with_engine(lambda: None)
@@ -188,7 +192,7 @@ class Agent:
         }
         self._control = ControlServer(plan.agent.socket, answers)
         await self._control.start()
-        self._web = WebServer(plan.web, self, lateness_bounds=LATENESS_BOUNDS)
+        self._web = self._server_of(plan)
         await self._web.start()
 
     async def _adopt(self, plan: Plan) -> None:
@@ -232,7 +236,7 @@ class Agent:
             self._notifier.reloading()
             try:
                 plan, warnings = await asyncio.to_thread(config.load, self._path)
-                _refuse_moves(self._path, self._plan, plan)
+                refuse_moves(self._path, self._plan, plan)
                 if plan.web != self._plan.web:
                     await self._move_web(plan)
                 await self._adopt(plan)
@@ -254,16 +258,19 @@ class Agent:
         self._reload_ok, self._snapshot = reload_ok, None
         self._vitals.note("configuration", self._find_troubles()["configuration"])
 
+    def _server_of(self, plan: Plan) -> WebServer:
+        return WebServer(plan.web, self, self._portraits, lateness_bounds=LATENESS_BOUNDS)
+
     async def _move_web(self, plan: Plan) -> None:
         """Listen elsewhere; if that fails, listen as before."""
         assert self._web is not None
-        new = WebServer(plan.web, self, lateness_bounds=LATENESS_BOUNDS)
+        new = self._server_of(plan)
         await self._web.close()
         try:
             await new.start()
             self._web = new
         except HostError:
-            self._web = WebServer(self._plan.web, self, lateness_bounds=LATENESS_BOUNDS)
+            self._web = self._server_of(self._plan)
             await self._web.start()
             raise
 
@@ -416,13 +423,6 @@ class Agent:
 def _say(warnings: list[Any]) -> None:
     for warning in warnings:
         log.warning("%s", warning)
-
-
-def _refuse_moves(path: Path, old: Plan, new: Plan) -> None:
-    """What a reload cannot change is an error, not silence."""
-    for key in ("socket", "state_dir", "name"):
-        if getattr(old.agent, key) != getattr(new.agent, key):
-            raise HostError(f"{path}: agent.{key} cannot change while the agent runs", "restart the agent")
 
 
 def _keep(tasks: set[asyncio.Task[Any]], work: Any) -> None:

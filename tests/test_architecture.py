@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = (  # from below upwards; parts of one layer
     frozenset({"wire"}),
     frozenset({"config", "probes", "sinks", "store", "web", "control", "systemd", "clock", "doctor", "paths"}),
     frozenset({"history", "alerting", "excluding", "vitals"}),  # the agent's joints: each ties the engine to some edges
-    frozenset({"telling"}),
+    frozenset({"telling", "portrait"}),
     frozenset({"agent"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

@@ -23,7 +23,7 @@ from netsla.config.quantity import meant
 from netsla.config.source import Faults, Map, Node, Place, parse, read_text
 from netsla.config.tables import AgentTable, AgreementTable, ConfigTable, MqttTable, ReferenceTable, WebTable
 from netsla.config.validate import read
-from netsla.errors import ConfigError, Fault
+from netsla.errors import ConfigError, Fault, HostError
 from netsla.model import (
     AgentSettings,
     Agreement,
@@ -63,6 +63,13 @@ def load_agreement(path: Path) -> Agreement:
     if mistakes or found is None:
         raise ConfigError(mistakes)
     return found.agreement
+
+
+def refuse_moves(path: Path, old: Plan, new: Plan) -> None:
+    """What a reload cannot change is an error, not silence: HostError."""
+    for key in ("socket", "state_dir", "name"):
+        if getattr(old.agent, key) != getattr(new.agent, key):
+            raise HostError(f"{path}: agent.{key} cannot change while the agent runs", "restart the agent")
 
 
 def _document(path: Path, faults: Faults, place: Place | None = None) -> Node | None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from netsla.model import IntArray
 from netsla.sla.snapshot import STANDINGS, Snapshot
 from netsla.wire.figures import figure
 from netsla.wire.status import Only, objectives_json, positions, probes_json
@@ -25,12 +26,13 @@ _WORST = ("breached", "no_data", "insufficient_data", "met")  # in this order
 
 @dataclass(slots=True)
 class _Sum:
-    """An agreement at a glance."""
+    """An agreement, or an endpoint, at a glance."""
 
     agreement: str
     customer: str
     endpoints: set[str]
     counts: dict[str, int]
+    name: str = ""  # of an endpoint
 
     @property
     def standing(self) -> str:
@@ -43,8 +45,11 @@ def overview(snapshot: Snapshot, number: int = 1) -> str:
     shown = sums[(number - 1) * ROWS : number * ROWS]
     head = ("Standing", "Agreement", "Customer", "Endpoints", "Breached", "Met", "Too little data", "No data")
     body = [_overview_row(each) for each in shown]
-    table = _table("Agreements", head, body)
-    return _page("Agreements", snapshot, table + _pages(number, len(sums), "/?page="))
+    endpoints = sorted(_endpoints(snapshot), key=lambda each: (_WORST.index(each.standing), each.agreement, each.name))
+    body_below = [_endpoint_row(each) for each in endpoints[(number - 1) * ROWS : number * ROWS]]
+    below = ("Standing", "Endpoint", "Agreement", "Breached", "Met", "Too little data", "No data")
+    tables = table("Agreements", head, body) + table("Endpoints", below, body_below)
+    return frame("Agreements", snapshot, tables + _pages(number, max(len(sums), len(endpoints)), "/?page="))
 
 
 def agreement(snapshot: Snapshot, name: str, number: int = 1) -> str | None:
@@ -55,18 +60,22 @@ def agreement(snapshot: Snapshot, name: str, number: int = 1) -> str | None:
     rank = np.asarray([_WORST.index(standing) for standing in STANDINGS])[snapshot.objectives.standing[promises]]
     promises = promises[np.argsort(rank, kind="stable")]
     part = slice((number - 1) * ROWS, number * ROWS)
-    objectives = _table(
-        "Objectives",
-        ("Standing", "Endpoint", "Objective", "Value", "Target", "Window", "Coverage", "Evidence", "Severity"),
-        [_objective_row(each) for each in objectives_json(snapshot.roll, snapshot.objectives, promises[part])],
-    )
-    table = _table(
-        "Probes",
-        ("Standing", "Endpoint", "Probe", "Address", "Last", "RTT", "Delivery 5m", "p95 5m"),
-        [_probe_row(each) for each in probes_json(snapshot, probes[part])],
-    )
+    tables = objectives_table(snapshot, promises[part]) + probes_table(snapshot, probes[part])
     pages = _pages(number, max(len(promises), len(probes)), f"/agreements/{quote(name, safe='')}?page=")
-    return _page(name, snapshot, f'<p><a href="/">All agreements</a></p>{objectives}{table}{pages}')
+    return frame(name, snapshot, f'<p><a href="/">All agreements</a></p>{tables}{pages}')
+
+
+def objectives_table(snapshot: Snapshot, chosen: IntArray) -> str:
+    """Some objectives, by their positions in the Roll."""
+    head = ("Standing", "Endpoint", "Objective", "Value", "Target", "Window", "Coverage", "Evidence", "Severity")
+    entries = objectives_json(snapshot.roll, snapshot.objectives, chosen)
+    return table("Objectives", (*head, "Breached since"), [_objective_row(each) for each in entries])
+
+
+def probes_table(snapshot: Snapshot, chosen: IntArray) -> str:
+    """Some probes, by their positions in the Roll."""
+    head = ("Standing", "Endpoint", "Probe", "Address", "Last", "RTT", "Delivery 5m", "p95 5m")
+    return table("Probes", head, [_probe_row(each) for each in probes_json(snapshot, chosen)])
 
 
 def _sums(snapshot: Snapshot) -> Iterable[_Sum]:
@@ -81,16 +90,43 @@ def _sums(snapshot: Snapshot) -> Iterable[_Sum]:
     return sums.values()
 
 
-def _overview_row(each: _Sum) -> str:
-    link = f'<a href="/agreements/{quote(each.agreement, safe="")}">{escape(each.agreement)}</a>'
+def _endpoints(snapshot: Snapshot) -> Iterable[_Sum]:
+    """Every endpoint at a glance; one without objectives stands as `no_data`."""
+    roll = snapshot.roll
+    names = dict.fromkeys(zip(roll.agreement, roll.endpoint, strict=True))
+    sums = {one: _Sum(one[0], "", set(), dict.fromkeys(STANDINGS, 0), one[1]) for one in names}
+    owners = zip(roll.objective_agreement, roll.objective_endpoint, strict=True)
+    for owner, standing in zip(owners, snapshot.objectives.standing.tolist(), strict=True):
+        if owner in sums:
+            sums[owner].counts[STANDINGS[standing]] += 1
+    return sums.values()
+
+
+def address(name: str, endpoint: str) -> str:
+    """Where the page of an endpoint is."""
+    return f"/agreements/{quote(name, safe='')}/endpoints/{quote(endpoint, safe='')}"
+
+
+def link(name: str, endpoint: str) -> str:
+    """An endpoint, as a link to its page."""
+    return f'<a href="{address(name, endpoint)}">{escape(endpoint)}</a>'
+
+
+def _endpoint_row(each: _Sum) -> str:
     counts = [str(each.counts[standing]) for standing in ("breached", "met", "insufficient_data", "no_data")]
-    return _row(each.standing, [link, escape(each.customer), str(len(each.endpoints)), *counts])
+    return row(each.standing, [link(each.agreement, each.name), escape(each.agreement), *counts])
+
+
+def _overview_row(each: _Sum) -> str:
+    name = f'<a href="/agreements/{quote(each.agreement, safe="")}">{escape(each.agreement)}</a>'
+    counts = [str(each.counts[standing]) for standing in ("breached", "met", "insufficient_data", "no_data")]
+    return row(each.standing, [name, escape(each.customer), str(len(each.endpoints)), *counts])
 
 
 def _objective_row(each: dict[str, object]) -> str:
-    metric = str(each["metric"])
+    metric, breach = str(each["metric"]), each["breach"]
     cells = [
-        escape(str(each["endpoint"])),
+        link(str(each["agreement"]), str(each["endpoint"])),
         escape(str(each["objective"])),
         figure(metric, each["value"]),
         escape(str(each["target"])),
@@ -98,8 +134,9 @@ def _objective_row(each: dict[str, object]) -> str:
         figure("coverage", each["coverage_ratio"]),
         escape(str(each["evidence"] or "-")),
         escape(str(each["severity"])),
+        escape(str(breach["since"] if isinstance(breach, dict) else "-")),
     ]
-    return _row(str(each["standing"]), cells)
+    return row(str(each["standing"]), cells)
 
 
 def _probe_row(each: dict[str, object]) -> str:
@@ -108,7 +145,7 @@ def _probe_row(each: dict[str, object]) -> str:
     assert isinstance(windows, dict)
     recent = windows.get("5m", {"packet_delivery_ratio": None, "latency_seconds": {"p95": None}})
     cells = [
-        escape(str(each["endpoint"])),
+        link(str(each["agreement"]), str(each["endpoint"])),
         escape(str(each["probe"])),
         escape(str(each["address"])),
         escape(str(last.get("detail") or last["outcome"] or "-")),
@@ -116,17 +153,19 @@ def _probe_row(each: dict[str, object]) -> str:
         figure("packet_delivery", recent["packet_delivery_ratio"]),
         figure("latency", recent["latency_seconds"]["p95"]),
     ]
-    return _row(str(each["standing"]), cells)
+    return row(str(each["standing"]), cells)
 
 
-def _row(standing: str, cells: Sequence[str]) -> str:
+def row(standing: str, cells: Sequence[str]) -> str:
+    """A line that begins with a standing; the cells are HTML."""
     first = (
         f'<td class="{standing}"><span aria-hidden="true">{SIGNS[standing]}</span> {standing.replace("_", " ")}</td>'
     )
     return f"<tr>{first}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _table(caption: str, head: Sequence[str], rows: Sequence[str]) -> str:
+def table(caption: str, head: Sequence[str], rows: Sequence[str]) -> str:
+    """A table with its caption; the rows are HTML."""
     heads = "".join(f'<th scope="col">{text}</th>' for text in head)
     body = "".join(rows) or f'<tr><td colspan="{len(head)}">none</td></tr>'
     return f"<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
@@ -142,7 +181,8 @@ def _pages(number: int, count: int, address: str) -> str:
     return f'<nav aria-label="Pages">{" · ".join(links)}</nav>'
 
 
-def _page(title: str, snapshot: Snapshot, content: str) -> str:
+def frame(title: str, snapshot: Snapshot, content: str) -> str:
+    """The whole page around some content (HTML)."""
     view = snapshot.agent
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in view.problems)
     notice = f'<section role="alert"><h2>Problems of the agent</h2><ul>{problems}</ul></section>' if problems else ""

@@ -20,15 +20,15 @@ from prometheus_client import CollectorRegistry
 from netsla.errors import HostError
 from netsla.model import WebSettings
 from netsla.sla.snapshot import Snapshot
-from netsla.web import access, page
+from netsla.web import access, endpoint, page
 from netsla.web.gate import SWEEP_SECONDS, Gate
 from netsla.web.login import Login
 from netsla.web.own import OwnMetrics
 from netsla.web.scrape import Scrapes
-from netsla.web.source import SnapshotSource
+from netsla.web.source import NoPast, Past, SnapshotSource
 from netsla.web.stream import stream
 from netsla.wire.exposition import CONTENT_TYPE
-from netsla.wire.status import Only, pieces
+from netsla.wire.status import Only, pieces, positions
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -51,6 +51,7 @@ class WebServer:
         self,
         settings: WebSettings,
         source: SnapshotSource,
+        past: Past | None = None,
         *,
         lateness_bounds: Sequence[float] = (),
         registry: CollectorRegistry | None = None,
@@ -62,6 +63,7 @@ class WebServer:
         self.registry = registry or CollectorRegistry()
         self._settings = settings
         self._source = source
+        self._past: Past = past or NoPast()
         self._worker = ThreadPoolExecutor(1, "netsla-web")
         self._scrapes = Scrapes(
             OwnMetrics(self.registry, lateness_bounds), self._worker, settings.compat, source.labels
@@ -145,6 +147,7 @@ class WebServer:
         app.router.add_get("/-/ready", self._ready)
         app.router.add_get("/", self._overview)
         app.router.add_get("/agreements/{agreement}", self._agreement)
+        app.router.add_get("/agreements/{agreement}/endpoints/{endpoint}", self._endpoint)
         app.router.add_static("/static", _STATIC)
         app.on_response_prepare.append(self._protect)
         return app
@@ -179,6 +182,15 @@ class WebServer:
         text = await self._rendered(page.agreement, await self._source.snapshot(), name, _number(request))
         if text is None:
             raise web.HTTPNotFound(text="no such agreement\n")
+        return await stream(request, "text/html; charset=utf-8", [text.encode()])
+
+    async def _endpoint(self, request: web.Request) -> web.StreamResponse:
+        names = request.match_info["agreement"], request.match_info["endpoint"]
+        snapshot = await self._source.snapshot()
+        if not len(positions(snapshot, Only(*names))[0]):
+            raise web.HTTPNotFound(text="no such endpoint\n")
+        span = "month" if request.query.get("span") == "month" else "day"
+        text = await self._rendered(endpoint.render, snapshot, *names, span, await self._past.portrait(*names, span))
         return await stream(request, "text/html; charset=utf-8", [text.encode()])
 
     async def _healthy(self, request: web.Request) -> web.StreamResponse:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from netsla.sla.snapshot import Snapshot
+from netsla.wire.breaches import Breach
 from netsla.wire.labelling import Labelling
 
 
@@ -22,3 +25,27 @@ class SnapshotSource(Protocol):
 
     def health(self) -> tuple[bool, list[str]]:
         """Whether the agent measures as it should, and its standing problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """Charts as (title, SVG), breaches newest first; `problem` says why there is nothing to show."""
+
+    charts: Sequence[tuple[str, str]] = ()
+    breaches: Sequence[Breach] = ()
+    problem: str = ""
+
+
+class Past(Protocol):
+    """Where an endpoint's past comes from."""
+
+    async def portrait(self, agreement: str, endpoint: str, span: str) -> Portrait:
+        """Of the last `day`, or of the running `month`; takes seconds at most."""
+
+
+class NoPast:
+    """Of a server that has no ledger behind it."""
+
+    async def portrait(self, agreement: str, endpoint: str, span: str) -> Portrait:
+        """Nothing."""
+        return Portrait()

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from importlib import resources
@@ -66,11 +66,13 @@ def render(document: dict[str, Any], report: Report, trend: Trend, version: str,
 # --- charts -------------------------------------------------------------------------------------------
 
 
-def charts(report: Report, trend: Trend) -> list[tuple[str, Markup]]:
-    """(title, SVG) of availability, delivery and latency."""
+def charts(
+    report: Report, trend: Trend, of: str = "all endpoints", more: Sequence[Band] = ()
+) -> list[tuple[str, Markup]]:
+    """(title, SVG) of availability, delivery and latency; `more` is marked beside what the report tells."""
     zone = ZoneInfo(report.agreement.timezone)
     step = "hour" if trend.by_hour else "day"
-    common = {"edges": trend.edges_s.tolist(), "labels": _labels(trend, zone), "bands": _bands(report, trend)}
+    common = {"edges": trend.edges_s.tolist(), "labels": _labels(trend, zone), "bands": [*_bands(report, trend), *more]}
     drawn = []
     for name, metric, values, factor in (
         ("Availability", Metric.UPTIME, trend.availability, 100.0),
@@ -80,7 +82,7 @@ def charts(report: Report, trend: Trend) -> list[tuple[str, Markup]]:
         percent = metric is not Metric.LATENCY
         goal = _target(report, metric)
         limit = None if goal is None else float(goal.target.value * 100 if percent else goal.target.value / 1_000_000)
-        title = f"{name} by the {step}, all endpoints"
+        title = f"{name} by the {step}, {of}"
         chart = Chart(
             id=metric.value.replace("_", "-"), title=title, values=_scaled(values, factor),
             unit=" %" if percent else " ms", percent=percent, limit=limit, limit_text=_limit_text(goal), **common,

@@ -46,7 +46,11 @@ def rows(text: str | None) -> list[list[str]]:
 
 
 def test_the_overview_shows_the_worst_first() -> None:
-    table = rows(page.overview(snapshot(100)))
+    found = rows(page.overview(snapshot(100)))
+    table, endpoints = found[:11], found[11:]
+    assert endpoints[0][:3] == ["Standing", "Endpoint", "Agreement"]
+    assert endpoints[1][:3] == ["✗ breached", "site-00000", "acme-dia-0"]
+    assert [len(endpoints), endpoints[-1][0]] == [101, "✓ met"]
     assert table[0][:4] == ["Standing", "Agreement", "Customer", "Endpoints"]
     assert len(table) == 11
     assert table[1] == ["✗ breached", "acme-dia-0", 'ACME "Nord" GmbH', "10", "1", "18", "0", "1"]
@@ -64,8 +68,8 @@ def test_an_agreement_shows_objectives_and_probes() -> None:
 
 def test_pages() -> None:
     shown = snapshot(500, of=roll(500, agreements=500))
-    assert len(rows(page.overview(shown))) == page.ROWS + 1
-    assert len(rows(page.overview(shown, 3))) == 101
+    assert len(rows(page.overview(shown))) == 2 * (page.ROWS + 1)
+    assert len(rows(page.overview(shown, 3))) == 2 * 101
     assert 'rel="next" href="/?page=2"' in page.overview(shown)
     assert 'rel="next"' not in page.overview(shown, 3)
     assert rows(page.overview(shown, 99))[1] == ["none"]
