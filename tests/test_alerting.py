@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # ships no types
@@ -11,13 +12,15 @@ import pytest
 
 from netsla.alerting import Alerting
 from netsla.errors import AgentError
-from netsla.model import SECOND
+from netsla.model import SECOND, Plan
 from netsla.sla.alerts import MASS
 from netsla.store.outbox import Event
 from netsla.wire import event as wire
 from tests.sla.builders import plan
 from tests.sla.test_alerts import DELIVERY, LOST
+from tests.sla.test_budgets import WARNING
 from tests.sla.test_engine import Drive
+from tests.sla.test_forecast import RULE, forecast
 
 
 class Box:
@@ -52,8 +55,10 @@ class Box:
 class Told(Drive):
     """A drive whose alerts are told to a box."""
 
-    def __init__(self, endpoints: int = 6, box: Box | None = None, now_ns: int | None = None) -> None:
-        made = plan(endpoints, objectives=(DELIVERY,))
+    def __init__(
+        self, endpoints: int = 6, box: Box | None = None, now_ns: int | None = None, made: Plan | None = None
+    ) -> None:
+        made = made or plan(endpoints, objectives=(DELIVERY,))
         super().__init__(made, now_ns) if now_ns else super().__init__(made)
         self.box, self.opened = box or Box(), [""][:0]
         self.alerting = Alerting(self.box, "lab", opened=lambda event_id, _one: self.opened.append(event_id))
@@ -141,3 +146,23 @@ def test_acknowledging_is_recorded_with_who_and_why(told: Told) -> None:
     ):
         with pytest.raises(AgentError, match=said):
             told.alerting.acknowledge(told.engine, request | wrong, "anna", told.now)
+
+
+def test_a_forecast_and_what_is_spent_are_told_once_also_over_a_restart() -> None:
+    made = plan(1, objectives=(replace(forecast(), id="ahead"), replace(WARNING, id="spent")), rule=RULE)
+    told = Told(made=made)
+    for lost in [0] * 30 + [60] * 3 + [0]:
+        for number in range(60):
+            told.live(1, *([0] if number < lost else []))
+    found = [(one["objective"]["id"], one["kind"], one["severity"]) for one in told.box.events]
+    assert found == [("ahead", "opened", "P2"), ("spent", "opened", "P2"), ("spent", "updated", "P2")]
+    assert told.box.events[0]["details"]["budget_seconds"] == 259
+    warned = json.loads(told.box.states["a/e0/spent"])["budget"]
+    assert (warned["spent_ratio"], warned["until"], warned["told"]) == (0.5, "2026-10-01T00:00:00.000000Z", True)
+    assert json.loads(told.box.states["a/e0/ahead"])["breach"]["details"] == told.box.events[0]["details"]
+    again = Told(box=told.box, now_ns=told.now, made=made)
+    assert again.engine.alerts.budgets.of(0, told.now) is None
+    restored = again.engine.alerts.budgets.of(1, told.now)
+    assert restored is not None
+    assert restored.share == 0.5
+    assert again.engine.alerts.breaches[0].details == told.box.events[0]["details"]

@@ -20,7 +20,7 @@ from netsla.config.quantity import Wrong, duration, duration_text
 from netsla.control import ask
 from netsla.errors import AgentError, Exit, NetslaError
 from netsla.model import SECOND
-from netsla.wire.breaches import Breach, fold, to_json
+from netsla.wire.breaches import BUDGET, FORECAST, NO_DATA, Breach, fold, to_json
 from netsla.wire.figures import NONE, figure
 
 _HEAD = ("STATE", "SEVERITY", "AGREEMENT", "ENDPOINT", "OBJECTIVE", "ONSET", "DURATION", "VALUE", "TARGET", "EVIDENCE",
@@ -113,11 +113,11 @@ def _is_wanted(one: Breach, wanted: Wanted, since_ns: int) -> bool:
 
 
 def _row(one: Breach, now: datetime) -> list[str]:
-    state = "breached" if one.open else "ended"
     lasted = duration_text(round(one.seconds(now)) * SECOND) if one.seconds(now) >= 1 else "<1s"
+    lasted = NONE if one.what == BUDGET else lasted
     seen = (one.acknowledged or {}).get("by") or (f"caused by {one.caused_by}" if one.caused_by else NONE)
     return [
-        f"{state}, no data" if one.what == "no data" else state,
+        _state(one),
         one.severity,
         one.agreement,
         one.endpoint,
@@ -129,6 +129,15 @@ def _row(one: Breach, now: datetime) -> list[str]:
         one.evidence or NONE,
         str(seen),
     ]
+
+
+def _state(one: Breach) -> str:
+    if one.what == BUDGET:
+        return f"warned, {one.details['budget_warning_percent']} % spent"
+    if one.what == FORECAST:
+        return "expected" if one.open else "ended, was expected"
+    state = "breached" if one.open else "ended"
+    return f"{state}, no data" if one.what == NO_DATA else state
 
 
 def shown_path(path: dict[str, Any]) -> str:

@@ -29,7 +29,8 @@ _REPEAT_S = 60.0
 _OPEN_FOR_S = 4 * _REPEAT_S  # three repeats in a row may be lost before it ends by itself, as with Prometheus
 _CHUNK = 500  # alerts in one request
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "netsla"}
-_BREACH, _NO_DATA, _OWN = "NetslaBreach", "NetslaNoData", "NetslaAgent"
+_BREACH, _NO_DATA, _OWN, _BUDGET = "NetslaBreach", "NetslaNoData", "NetslaAgent", "NetslaBudget"
+_NAMES = {"breach": _BREACH, "no data": _NO_DATA, "forecast": "NetslaForecast", "budget": _BUDGET}
 Json = dict[str, Any]
 
 
@@ -105,26 +106,34 @@ class AlertmanagerSink:
 def alert_of(payload: Json, now_ns: int) -> Json:
     """The alert of an event."""
     kind = payload["kind"]
-    name = _NO_DATA if kind in ("no_data", "data_back") else _BREACH
+    what = wire.told_of(payload)
+    onset = payload["decided_at"] if what == "budget" else payload["onset"]
     ended = payload["ended_at"] or wire.instant(now_ns) if kind in ("closed", "data_back") else None
     notes = {
         "value": payload["value"],
         "evidence": payload["evidence"],
         "event_id": payload["id"],
         "acknowledged": _seen(payload.get("acknowledged")),
+        **payload.get("details", {}),
     }
-    return _alert(payload, name, payload["onset"], ended, notes, now_ns)
+    return _alert(payload, _NAMES[what], onset, ended, notes, now_ns)
 
 
 def open_alerts(state: bytes, now_ns: int) -> list[Json]:
-    """What a state says is open and was told: a breach, missing data, or both."""
-    if b'"breach":null' in state and b'"silent_since":null' in state:
+    """What a state says is open and was told: a breach (or a forecast of one), missing data, a budget being spent."""
+    if b'"breach":null' in state and b'"silent_since":null' in state and b'"budget":{' not in state:
         return []  # most of them: not worth parsing
     payload = orjson.loads(state)
     found, breach = [], payload["breach"]
     if breach and breach["told"]:
         notes = {"value": breach["worst"], "event_id": breach["id"], "acknowledged": _seen(breach["acknowledged"])}
-        found.append(_alert(payload, _BREACH, breach["onset"], None, notes, now_ns))
+        details = breach.get("details", {})
+        name = _NAMES[wire.told_of({"kind": "opened", "details": details})]
+        found.append(_alert(payload, name, breach["onset"], None, {**notes, **details}, now_ns))
+    budget = payload.get("budget")
+    if budget and budget["told"] and wire.ns_of(budget["until"]) > now_ns:
+        notes = {"budget_warning_percent": int(budget["spent_ratio"] * 100)}
+        found.append(_alert(payload, _BUDGET, budget["at"], None, notes, now_ns))
     if payload["silent_since"]:
         found.append(_alert(payload, _NO_DATA, payload["silent_since"], None, {}, now_ns))
     return found

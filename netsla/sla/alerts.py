@@ -189,11 +189,11 @@ class Alerts:
         self, number: int, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int], early: Early
     ) -> Change:  # fmt: skip
         """Each share once a period; where its cause is known it is recorded only, as everything else."""
-        self.budgets.tell(number, float(early.level[number]), int(early.end_ns[number]))
         breach = self.breaches.get(number)
         cause = self._cause(number, quiet, now_ns)
         onset = breach.onset_ns if breach else self._onset(number, runs) or now_ns
         told = not cause and (breach is None or now_ns >= breach.muted_until_ns)
+        self.budgets.tell(number, Warned(float(early.level[number]), now_ns, int(early.end_ns[number]), not cause))
         details = {**early.details(number), "budget_warning_percent": int(early.level[number] * 100)}
         change = self._change("updated", number, now_ns, onset, verdicts, cause=cause, told=told)
         return replace(change, details=details)
@@ -347,7 +347,7 @@ class Alerts:
         return Change(
             kind, number, now_ns, onset_ns, ended_ns, float(v.value[number]), float(v.low[number]),
             float(v.high[number]), float(v.coverage[number]), bool(v.conclusive[number]), cause, told,
-            acknowledged=breach.acknowledged if breach else None,
+            acknowledged=breach.acknowledged if breach else None, details=breach.details if breach else {},
         )  # fmt: skip
 
     # --- people -------------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ class Alerts:
         """Go on with alerts that were open when another agent ended, and with what was told of error budgets."""
         for number, one in warned.items():
             if number in self._by_number:
-                self.budgets.tell(number, one.share, one.end_ns)
+                self.budgets.tell(number, one)
         for number, breach in breaches.items():
             if number in self._by_number:
                 self.breaches[number] = breach

@@ -15,16 +15,22 @@ from netsla.sla.early import Early
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """The share of an error budget that was told as spent, in the period that ends at `end_ns`."""
+    """The share of an error budget that is spent, since `at_ns`, of the period that ends at `end_ns`.
+
+    `told` is False while its cause is known, as with breaches.
+    """
 
     share: float
+    at_ns: int
     end_ns: int
+    told: bool = True
 
 
 class Budgets:
     """The share told last, by objective number."""
 
     def __init__(self) -> None:
+        self._warned: dict[int, Warned] = {}
         self._told, self._end_ns = np.zeros(0), np.zeros(0, np.int64)
 
     def cover(self, numbers: int) -> None:
@@ -35,6 +41,7 @@ class Budgets:
     def forget(self, number: int) -> None:
         """Another objective has this number now."""
         self._told[number] = 0
+        self._warned.pop(number, None)
 
     def due(self, early: Early, now_ns: int) -> list[int]:
         """Numbers of which more is spent than was told."""
@@ -42,12 +49,12 @@ class Budgets:
         found: list[int] = np.flatnonzero((early.level > told) & (early.end_ns > now_ns)).tolist()
         return found
 
-    def tell(self, number: int, share: float, end_ns: int) -> None:
-        """It is told."""
-        self._told[number], self._end_ns[number] = share, end_ns
+    def tell(self, number: int, warned: Warned) -> None:
+        """It is told, or known why it need not be."""
+        self._warned[number] = warned
+        self._told[number], self._end_ns[number] = warned.share, warned.end_ns
 
     def of(self, number: int, now_ns: int) -> Warned | None:
         """What was told in the present period."""
-        if not self._told[number] or self._end_ns[number] <= now_ns:
-            return None
-        return Warned(float(self._told[number]), int(self._end_ns[number]))
+        found = self._warned.get(number)
+        return found if found and found.end_ns > now_ns else None

@@ -1,5 +1,8 @@
 """From events to breaches: each opened, grown worse, acknowledged and closed, as one line an operator can read.
 
+Beside them stand times without data, forecasts (which open before a promise is broken) and shares of an error budget
+that were spent, which begin and end at once.
+
 Rules: pure; events are the payloads of docs/interface.md section 5, in the order in which they were decided. A
 `closed` without its `opened` (it was decided before the time asked for) still makes a breach: its onset stands in it.
 """
@@ -11,16 +14,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from netsla.wire.event import told_of
+
 Json = Mapping[str, Any]
-_BEGINS = {"opened": "breach", "no_data": "no data"}
-_ENDS = {"closed": "breach", "data_back": "no data"}
+_BEGINS = ("opened", "no_data")
+_ENDS = ("closed", "data_back")
+BUDGET, FORECAST, NO_DATA = "budget", "forecast", "no data"
 
 
 @dataclass(slots=True)
 class Breach:
     """One breach (or time without data) of one objective; times are ISO 8601 UTC, `ended_at` None while it stands."""
 
-    what: str  # breach | no data
+    what: str  # breach | no data | forecast | budget
     id: str  # of the event that opened it
     agreement: str
     customer: str
@@ -38,6 +44,7 @@ class Breach:
     evidence: str = ""
     caused_by: str | None = None
     acknowledged: dict[str, Any] | None = None
+    details: dict[str, int] = field(default_factory=dict)
     path: dict[str, Any] | None = None
     events: list[str] = field(default_factory=list)
 
@@ -57,9 +64,12 @@ def fold(events: Iterable[Json], paths: Mapping[str, dict[str, Any]] | None = No
     found: list[Breach] = []
     standing: dict[tuple[str, ...], Breach] = {}
     for event in events:
-        kind = str(event["kind"])
-        what = _BEGINS.get(kind) or _ENDS.get(kind) or "breach"
-        key = (what, str(event["agreement"]["id"]), str(event["endpoint"]["id"]), str(event["objective"]["id"]))
+        kind, what = str(event["kind"]), told_of(event)
+        if what == BUDGET:
+            found.append(_spent(event))
+            continue
+        where = (str(event[part]["id"]) for part in ("agreement", "endpoint", "objective"))
+        key = (NO_DATA if what == NO_DATA else "breach", *where)
         breach = standing.get(key)
         if breach is None or kind in _BEGINS:
             breach = standing[key] = _begun(what, event)
@@ -70,6 +80,14 @@ def fold(events: Iterable[Json], paths: Mapping[str, dict[str, Any]] | None = No
     for breach in found:
         breach.path = (paths or {}).get(breach.id)
     return sorted(found, key=lambda one: (one.onset, one.agreement, one.endpoint, one.objective))
+
+
+def _spent(event: Json) -> Breach:
+    """It is over when it is told: the next share tells anew."""
+    breach = _begun(BUDGET, event)
+    _go_on(breach, "updated", event)
+    breach.onset = breach.ended_at = breach.decided_at
+    return breach
 
 
 def _begun(what: str, event: Json) -> Breach:
@@ -99,6 +117,7 @@ def _go_on(breach: Breach, kind: str, event: Json) -> None:
         breach.value = event.get("value")
         breach.evidence = str(event.get("evidence") or "")
         breach.severity = str(event["severity"])
+    breach.details = dict(event.get("details") or breach.details)
     breach.caused_by = event.get("caused_by") or breach.caused_by
     breach.acknowledged = event.get("acknowledged") or breach.acknowledged
 
@@ -126,6 +145,7 @@ def to_json(breach: Breach, now: datetime) -> dict[str, Any]:
         "evidence": breach.evidence,
         "caused_by": breach.caused_by,
         "acknowledged": breach.acknowledged,
+        "details": breach.details,
         "path": breach.path,
         "events": breach.events,
     }

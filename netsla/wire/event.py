@@ -142,7 +142,7 @@ def state(
         "standing": STANDINGS[standing],
         "breach": None if breach is None else _breach(breach, event_id),
         "silent_since": None if silent_ns is None else instant(silent_ns),
-        **({"budget": {"told_ratio": warned.share, "until": instant(warned.end_ns)}} if warned else {}),
+        **({"budget": _budget(warned)} if warned else {}),
         "sequence": sequence,
         "at": instant(now_ns),
         "config_digest": digest,
@@ -199,7 +199,22 @@ def breach_of(told: Mapping[str, Any]) -> Breach:
 def warned_of(state: Mapping[str, Any]) -> Warned | None:
     """What was told of the error budget, from a state payload."""
     told = state.get("budget")
-    return Warned(told["told_ratio"], ns_of(told["until"])) if told else None
+    return Warned(told["spent_ratio"], ns_of(told["at"]), ns_of(told["until"]), told["told"]) if told else None
+
+
+def _budget(warned: Warned) -> Json:
+    at, until = instant(warned.at_ns), instant(warned.end_ns)
+    return {"spent_ratio": warned.share, "at": at, "until": until, "told": warned.told}
+
+
+def told_of(event: Mapping[str, Any]) -> str:
+    """What an event speaks of: breach, no data, forecast (of a breach) or budget (a share of it is spent)."""
+    details = event.get("details", {})
+    if event["kind"] in ("no_data", "data_back"):
+        return "no data"
+    if "budget_warning_percent" in details and "collapsed" not in event:
+        return "budget"
+    return "forecast" if "projected_down_seconds" in details else "breach"
 
 
 def _seen(acknowledged: tuple[str, str, int] | None) -> Json | None:

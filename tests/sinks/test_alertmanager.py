@@ -64,6 +64,30 @@ def test_missing_data_is_an_alert_of_its_own() -> None:
     assert (found["labels"], found["startsAt"]) == (alert("no_data")["labels"], ONSET)
 
 
+def test_what_is_only_expected_has_a_name_of_its_own() -> None:
+    details = {"projected_down_seconds": 281, "budget_seconds": 259}
+    body = json.loads(state())
+    body["breach"]["details"] = details
+    (repeated,) = open_alerts(wire.dump(body), NOW)
+    assert repeated["labels"]["alertname"] == "NetslaForecast"
+    for kind in ("opened", "updated", "closed"):
+        assert repeated["labels"] == alert(kind, details=details)["labels"]
+    assert repeated["annotations"]["projected_down_seconds"] == "281"
+
+
+def test_a_spent_share_of_the_budget_stands_until_its_period_ends() -> None:
+    begun = alert("updated", details={"budget_warning_percent": 50}, decided_at="2026-10-01T12:00:06.000000Z")
+    assert (begun["labels"]["alertname"], begun["startsAt"]) == ("NetslaBudget", "2026-10-01T12:00:06.000000Z")
+    body = json.loads(state(breach=False))
+    body["budget"] = {"spent_ratio": 0.5, "at": begun["startsAt"], "until": wire.instant(NOW + 1000), "told": True}
+    (repeated,) = open_alerts(wire.dump(body), NOW)
+    assert (repeated["labels"], repeated["startsAt"]) == (begun["labels"], begun["startsAt"])
+    assert repeated["annotations"]["budget_warning_percent"] == "50"
+    assert open_alerts(wire.dump(body), NOW + 1000) == []
+    body["budget"]["told"] = False
+    assert open_alerts(wire.dump(body), NOW) == []
+
+
 def test_what_was_not_told_is_not_repeated() -> None:
     assert open_alerts(state(told=False), NOW) == []
     assert open_alerts(state(breach=False), NOW) == []

@@ -77,8 +77,9 @@ def test_what_a_mass_failure_spends_is_recorded_and_not_told_of_each() -> None:
 def test_what_was_told_is_known_after_a_restart_and_forgotten_with_the_period() -> None:
     budgets = Budgets()
     budgets.cover(2)
-    budgets.tell(1, 0.5, 100 * SECOND)
-    assert budgets.of(1, 99 * SECOND) == Warned(0.5, 100 * SECOND)
+    half = Warned(0.5, 50 * SECOND, 100 * SECOND)
+    budgets.tell(1, half)
+    assert budgets.of(1, 99 * SECOND) == half
     assert budgets.of(1, 100 * SECOND) is None
     assert budgets.of(0, 0) is None
     budgets.forget(1)

@@ -72,3 +72,21 @@ def test_acknowledgement_cause_and_path_stand_with_the_breach() -> None:
     told = to_json(one, NOW)
     assert (told["acknowledged"], told["caused_by"], told["path"]) == (seen, "transit", path)
     assert (told["open"], told["seconds"]) == (True, 3600)
+
+
+def test_a_forecast_is_told_apart_from_a_breach_until_its_end() -> None:
+    details = {"projected_down_seconds": 281, "budget_seconds": 259}
+    opened = event("opened", 1, details=details)
+    (one,) = fold([opened])
+    assert (one.what, one.open, one.details) == ("forecast", True, details)
+    (one,) = fold([opened, event("closed", 2, ended_at="2026-10-05T11:30:00Z", details={"projected_down_seconds": 9})])
+    assert (one.what, one.open, one.details) == ("forecast", False, {"projected_down_seconds": 9})
+
+
+def test_a_share_of_the_budget_that_is_spent_is_over_when_it_is_told() -> None:
+    spent = event("updated", 2, details={"budget_warning_percent": 50})
+    found = fold([event("opened", 1), spent])
+    assert [(one.what, one.open, one.seconds(NOW)) for one in found] == [("breach", True, 3600), ("budget", False, 0)]
+    assert found[1].onset == "2026-10-05T11:00:06Z"
+    (one,) = fold([event("updated", 3, details={"budget_warning_percent": 50}, collapsed=2)])
+    assert one.what == "breach", "it stands for more than a warning"
