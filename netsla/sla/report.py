@@ -176,7 +176,7 @@ class _Rules:
         self._period = period
         self._named = {one.endpoint for one in self._given if one.endpoint is not None}
         self._shared: tuple[Ruled, ...] | None = None
-        self._found: dict[str, Ruled] = {}
+        self._found: dict[Exclusion, Ruled] = {}
 
     def of(self, endpoint: Endpoint) -> tuple[Ruled, ...]:
         """What counts for this endpoint."""
@@ -187,7 +187,7 @@ class _Rules:
                 self._shared = rule(self._given, self._agreement.maintenance, self._zone)
             ruled = self._shared
         for one in ruled:
-            self._found.setdefault(one.exclusion.id, one)
+            self._found.setdefault(one.exclusion, one)
         return ruled
 
     def rulings(self) -> tuple[Ruling, ...]:
