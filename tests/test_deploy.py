@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -24,6 +25,13 @@ def test_the_unit_is_clean(tmp_path: Path) -> None:
     text = UNIT.read_text().replace("/usr/bin/netsla", str(program))
     (tmp_path / "netsla.service").write_text(text)
     assert ran("systemd-analyze", "verify", tmp_path / "netsla.service") == ""
+
+
+def test_the_unit_has_what_the_interface_names() -> None:
+    named = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if re.match(r"[A-Z]\w+=", line))
+    assert (named["Type"], named["DynamicUser"], named["ExecReload"]) == ("notify", "yes", "/usr/bin/netsla reload")
+    assert {"WatchdogSec", "StateDirectory", "RuntimeDirectory", "LoadCredential"} <= named.keys()
+    assert ":" not in named["LoadCredential"], "with a path, a host without the secret could not start"
 
 
 def test_the_unit_with_raw_sockets_is_clean(tmp_path: Path) -> None:
@@ -50,16 +58,37 @@ def test_prometheus_accepts_scrape_and_rules() -> None:
     assert "SUCCESS" in ran("promtool", "test", "rules", "netsla-rules-test.yml", folder=folder)
 
 
-def test_rules_speak_of_metrics_that_exist() -> None:
+def known_metrics() -> set[str]:
     from netsla.wire.families import OBJECTIVE, PROBE, WINDOW
 
     known = {series.name for family in (*PROBE, *WINDOW, *OBJECTIVE) for series in family.series}
     known |= {"netsla_probe_unmeasured_total", "netsla_problems", "netsla_config_last_reload_successful"}
-    known |= {"netsla_schedule_lateness_seconds_bucket", "netsla_receive_drops_total"}
+    return known | {
+        "netsla_schedule_lateness_seconds_bucket",
+        "netsla_receive_drops_total",
+        "netsla_outbox_pending",
+    }
+
+
+def test_rules_speak_of_metrics_that_exist() -> None:
     expressions = re.findall(r"^ +expr: (.*)$", (DEPLOY / "prometheus" / "netsla-rules.yml").read_text(), re.MULTILINE)
     spoken = {name for text in expressions for name in re.findall(r"netsla_\w+", text)}
     assert spoken
-    assert spoken <= known
+    assert spoken <= known_metrics()
+
+
+def test_the_dashboard_asks_for_what_exists_in_valid_promql(tmp_path: Path) -> None:
+    board = json.loads((DEPLOY / "grafana" / "netsla.json").read_text())
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    asked += [one["expr"] for one in board["annotations"]["list"]]
+    assert len(asked) > 10
+    rules = [{"record": f"dashboard:query{n}", "expr": text} for n, text in enumerate(asked)]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"SUCCESS: {len(asked)} rules found" in ran("promtool", "check", "rules", tmp_path / "rules.yml")
+    queries = [one["definition"] for one in board["templating"]["list"] if one["type"] == "query"]
+    assert {name for text in (*asked, *queries) for name in re.findall(r"netsla_\w+", text)} <= known_metrics()
+    variables = {one["name"] for one in board["templating"]["list"]}
+    assert {name for text in asked for name in re.findall(r"\$(\w+)", text)} <= variables
 
 
 def test_sysctl_and_sysusers_are_understood(tmp_path: Path) -> None:
