@@ -29,7 +29,7 @@ from netsla.config import dump_agreement, load_agreement
 from netsla.errors import NetslaError
 from netsla.model import Agreement, IntArray
 from netsla.sla.calendar import instant_ns
-from netsla.sla.exclusion import Exclusion
+from netsla.sla.exclusion import CAUSES, PLANNED, Exclusion
 from netsla.sla.histogram import BUCKETS
 from netsla.sla.recorded import ABSENT, NUMBERS, Recorded
 from netsla.sla.report_json import instant
@@ -56,6 +56,9 @@ Counts = Mapping[tuple[str, str], IntArray]  # by (endpoint, probe)
 _KEYS = frozenset(
     ("id", "endpoint", "start", "end", "cause", "reason", "reference", "announced", "accepted_by", "agreed")
 )
+_SYNONYMS = dict.fromkeys(
+    ("waiting", "waiting_customer", "waiting_for_the_customer", "customer_waiting"), "waiting_for_customer"
+)  # other systems' words for R16's stop-clock
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,9 +240,19 @@ def _exclusion(path: Path, number: int, one: Any, zone: ZoneInfo, known: set[str
         raise NetslaError(f"{place} ends before it begins", "write start before end")
     announced = _at(place, one, "announced", zone) if one.get("announced") is not None else None
     return Exclusion(
-        str(one["id"]), one.get("endpoint"), start, end, str(one["cause"]), str(one.get("reason") or ""),
+        str(one["id"]), one.get("endpoint"), start, end, _cause(place, str(one["cause"])), str(one.get("reason") or ""),
         str(one.get("reference") or ""), announced, str(one.get("accepted_by") or ""), one.get("agreed") is True,
     )  # fmt: skip
+
+
+def _cause(place: str, text: str) -> str:
+    """The cause as rules spell it. Another word than those of R10 counts as agreed, but never a slip of the pen."""
+    word = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
+    word = _SYNONYMS.get(word, word)
+    known = {*CAUSES, *PLANNED}
+    if word not in known and (near := get_close_matches(word, known, 1, 0.8)):
+        raise NetslaError(f"{place}: unknown cause {text!r}", f"did you mean {near[0]!r}?")
+    return word
 
 
 def _at(place: str, one: dict[str, Any], key: str, zone: ZoneInfo) -> int:

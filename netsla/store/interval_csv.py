@@ -165,9 +165,12 @@ class _Block:
         return _Rows(self._texts("endpoint"), self._texts("probe"), numbers)
 
     def _check(self, numbers: dict[str, IntArray]) -> None:
+        limits = [name for name in numbers if _threshold(name) is not None]
         for bad, problem in (
             (numbers["received"] > numbers["sent"], "more received than sent"),
             (numbers["seconds"] <= 0, "an interval of no length"),
+            (numbers["start"] % np.maximum(numbers["seconds"], 1) != 0, "start is no multiple of seconds, UTC"),
+            *((numbers[name] > numbers["received"], f"{name}: more than were received") for name in limits),
         ):
             if bad.any():
                 raise self._wrong(int(self._place[np.argmax(bad)]), problem, int(bad.sum()))

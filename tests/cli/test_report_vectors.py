@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from netsla.errors import NetslaError
 from tests.cli.rules import BAD, GOOD, UPTIME, minutes, seconds, told, write
 
 BEGIN = "2026-04-01T00:00Z"
@@ -231,3 +232,55 @@ def test_rolling_extremes_of_latency(tmp_path: Path, statistic: str, limit: int,
     folder = write(tmp_path, minutes(BEGIN, [GOOD] * 10), objectives=f"[{promise}]", columns=columns, measurement=LOOSE)
     got, document = told(folder, period_of(10))
     assert (got, only(document, "rtt")["value"]) == (code, 0.05 if statistic == "max" else 0.01)
+
+
+# --- packs that cannot be settled ---------------------------------------------------------------------
+
+ROW = "hq,ping,2026-04-01T00:00:00Z,60,12,12"
+HEAD = "endpoint,probe,start,seconds,sent,received"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{HEAD}\n{ROW}\n{ROW}\n", "intervals.csv: line 3: this interval is there already"),
+        (f"{HEAD}\n{ROW}\n{ROW.replace('00:00:00', '00:01:07')}\n", "intervals.csv: line 3: start is no multiple"),
+        (f"{HEAD}\n{ROW.replace('12,12', '12,13')}\n", "intervals.csv: line 2: more received than sent"),
+        (f"{HEAD},le_30000\n{ROW},13\n", "intervals.csv: line 2: le_30000: more than were received"),
+        (f"{HEAD}\n{ROW.replace('hq', 'xx')}\n", "intervals.csv: endpoint 'xx' is not in agreement.yaml"),
+        (f"{HEAD}\n{ROW.replace('ping', 'pong')}\n", "intervals.csv: hq/pong is no probe of agreement.yaml"),
+        (f"{HEAD.replace('sent', 'send')}\n{ROW}\n", "intervals.csv: line 1: no column sent"),
+        (f"{HEAD}\n{ROW.replace('60,12', '60,x')}\n", "intervals.csv: line 2: sent: 'x' is no whole number"),
+        (f"{HEAD}\n{ROW.replace('00Z', '00')}\n", "intervals.csv: line 2: start: .* is not UTC"),
+        (f"{HEAD}\n{ROW}\n{ROW},5\n", "intervals.csv: line 3: 7 fields instead of 6"),
+    ],
+)
+def test_lines_that_cannot_be_read_are_named(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, {})
+    (tmp_path / "intervals.csv").write_text(text)
+    with pytest.raises(NetslaError, match=said):
+        told(tmp_path, period_of(10))
+
+
+WORK = {"id": "m1", "endpoint": None, "start": "2026-04-01T00:01Z", "end": "2026-04-01T00:03Z", "cause": "maintenance"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cause": "maintenence"}, "exclusion 1: unknown cause 'maintenence': did you mean 'maintenance'"),
+        ({"endpoint": "nobody"}, "exclusion 1: unknown endpoint 'nobody'"),
+        ({"end": "2026-04-01T00:01Z"}, "exclusion 1 ends before it begins"),
+        ({"announced": "soon"}, "exclusion 1: announced: 'soon' is no ISO 8601 time"),
+    ],
+)
+def test_exclusions_that_cannot_be_are_named(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    with pytest.raises(NetslaError, match=said):
+        run_pack(tmp_path, "GBBBG", exclusions=[WORK | change])
+
+
+def test_exclusions_that_share_an_id_are_both_listed(tmp_path: Path) -> None:
+    later = WORK | {"start": "2026-04-01T00:04Z", "end": "2026-04-01T00:05Z"}
+    _, document = run_pack(tmp_path, "GBBBBGG", exclusions=[WORK, later])
+    assert [one["excluded_seconds"] for one in document["exclusions"]] == [120, 60]
+    assert only(document)["seconds"]["excluded"] == 180

@@ -42,7 +42,7 @@ def test_a_changed_figure_is_named_by_its_hour(ledger_config: Path, tmp_path: Pa
     export(Where(ledger_config, "acme-0000", None, DAY), pack)
     lines = (pack / "intervals.csv").read_text().splitlines(keepends=True)
     line = next(n for n, line in enumerate(lines) if "T03:10:00Z,60,60,60," in line)
-    lines[line] = lines[line].replace("Z,60,60,60,", "Z,60,60,59,", 1)
+    lines[line] = lines[line].replace("Z,60,60,60,", "Z,60,61,60,", 1)
     (pack / "intervals.csv").write_text("".join(lines))
     assert verify(of_pack(pack)) == 1
     assert "broken: intervals.csv: hour 2026-05-29T03:00Z" in capsysbinary.readouterr().out.decode()

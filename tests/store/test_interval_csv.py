@@ -80,7 +80,8 @@ def test_rows_are_cut_into_probes_and_put_in_order(tmp_path: Path) -> None:
         ("hq,ping,2026-04-31T00:00:00Z,60,6,6", "line 3: start: '2026-04-31T00:00:00Z' is no ISO 8601 time"),
         ("hq,ping,2026-04-01T00:00:00,60,6,6", "line 3: start: '2026-04-01T00:00:00' is not UTC"),
         ("hq,ping,2026-03-31T23:59:00Z,60,6,6", "line 3: this interval is there already, or overlaps"),
-        ("hq,ping,2026-03-31T23:58:30Z,60,6,6", "overlaps"),
+        ("hq,ping,2026-03-31T23:58:00Z,120,6,6", "overlaps"),
+        ("hq,ping,2026-03-31T23:58:30Z,60,6,6", "line 3: start is no multiple of seconds"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, row: str, message: str) -> None:
@@ -131,7 +132,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, rows: list[tuple[int, int,
     counts, maybe, reason = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     table = dict.fromkeys(NUMBERS, counts) | dict.fromkeys(("rtt_sum_us", "rtt_min_us", "rtt_max_us"), maybe)
     table |= {"start_s": 60 * np.arange(n), "seconds": np.full(n, 60), "reason": reason}
-    within = {30_000: maybe, 50_000: counts}
+    within = {30_000: np.minimum(maybe, counts), 50_000: counts}
     path = tmp_path / "intervals.csv"
     write_intervals(path, [Recorded.of("büro", "ping", table, within)])
     (part,) = read_intervals(path)
@@ -140,4 +141,4 @@ def test_what_is_written_is_read_back(tmp_path: Path, rows: list[tuple[int, int,
         assert getattr(part, name).tolist() == column.tolist()
     assert part.within[50_000].tolist() == counts.tolist()
     if (maybe >= 0).any():
-        assert part.within[30_000].tolist() == maybe.tolist()
+        assert part.within[30_000].tolist() == np.minimum(maybe, counts).tolist()
