@@ -151,8 +151,7 @@ def _families(snapshot: Snapshot, compat: Sequence[str], further: Labelling) -> 
     blocks = [_probe_block(family, roll, who, every) for family in PROBE]
     blocks += [_window_block(family, snapshot.windows, who) for family in WINDOW]
     blocks += [_objective_block(family, roll, promise) for family in OBJECTIVE]
-    for other in compat:
-        foreign = COMPAT[other]
+    for foreign in (one for other in compat for one in COMPAT[other]):
         rows = np.asarray([at for at, kind in enumerate(roll.type) if kind in foreign.types], np.int32)
         theirs = _who(roll, further, foreign.labels)
         blocks += [_probe_block(family, roll, theirs, rows) for family in foreign.families]

@@ -6,6 +6,7 @@ over probes, over a window's members, or over objectives; NaN means that the lin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,21 @@ def _instance(roll: Roll, at: int) -> str:
     return "," + labels(instance=roll.address[at])
 
 
+def _round_trip(roll: Roll, at: int) -> str:
+    return _instance(roll, at) + ',phase="rtt"'
+
+
+def _protocol(snapshot: Snapshot) -> FloatArray:
+    """4 or 6; NaN for a name that is not resolved."""
+    return np.asarray([_version(address) for address in snapshot.roll.address], np.float64)
+
+
+def _version(address: str) -> float:
+    if ":" in address:
+        return 6
+    return 4 if address.replace(".", "").isdecimal() else math.nan
+
+
 def _pinged(roll: Roll, at: int) -> str:
     return "," + labels(host=roll.endpoint[at], ip=roll.address[at], source="")
 
@@ -198,8 +214,8 @@ OBJECTIVE = (
     ),
 )
 
-COMPAT = {
-    "blackbox": Foreign(
+_BLACKBOX = (
+    Foreign(
         frozenset(ProbeType),
         frozenset({"instance"}),
         (
@@ -215,9 +231,30 @@ COMPAT = {
                 "Round-trip time of the last decided probe; absent without an answer.",
                 (Series("probe_duration_seconds", _last_rtt, further=_instance),),
             ),
+            Family(
+                "probe_ip_protocol",
+                "gauge",
+                "4 or 6; absent for a name that does not resolve.",
+                (Series("probe_ip_protocol", _protocol, further=_instance, constant=True),),
+            ),
         ),
     ),
-    "smokeping": Foreign(
+    Foreign(
+        frozenset({ProbeType.ICMP}),
+        frozenset({"instance", "phase"}),
+        (
+            Family(
+                "probe_icmp_duration_seconds",
+                "gauge",
+                "Round-trip time of the last decided probe; absent without an answer.",
+                (Series("probe_icmp_duration_seconds", _last_rtt, further=_round_trip),),
+            ),
+        ),
+    ),
+)
+
+_SMOKEPING = (
+    Foreign(
         frozenset({ProbeType.ICMP}),
         frozenset({"host", "ip", "source"}),
         (
@@ -245,4 +282,6 @@ COMPAT = {
             ),
         ),
     ),
-}
+)
+
+COMPAT = {"blackbox": _BLACKBOX, "smokeping": _SMOKEPING}
