@@ -27,7 +27,7 @@ from netsla.store.press import BrokenError
 from netsla.store.source import open_ledger, running_period
 from netsla.web.source import Portrait
 from netsla.wire.breaches import Breach, fold
-from netsla.wire.chart import OUTAGE, Band
+from netsla.wire.chart import BREACH, Band
 
 LARGEST = 300  # endpoints of an agreement whose records are read for a page
 _FRESH_S = 60.0
@@ -102,4 +102,4 @@ def _last_day(now_ns: int) -> Period:
 
 def _band(one: Breach, now_s: float) -> Band:
     end_s = datetime.fromisoformat(one.ended_at).timestamp() if one.ended_at else now_s
-    return Band(datetime.fromisoformat(one.onset).timestamp(), end_s, OUTAGE, f"{one.what}: {one.objective}")
+    return Band(datetime.fromisoformat(one.onset).timestamp(), end_s, BREACH, f"{one.what}: {one.objective}")

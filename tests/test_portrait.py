@@ -61,6 +61,8 @@ async def test_breaches_of_this_endpoint_are_listed_and_marked(recorded: Plan) -
     found = await portraits.portrait("a", "e0", "day")
     assert [(one.endpoint, one.open) for one in found.breaches] == [("e0", True)]
     assert "breach: o1" in found.charts[0][1]
+    assert "1 breach." in found.charts[0][1], "told apart from outages, also to those who listen"
+    assert "outage" not in found.charts[0][1]
     assert asked == [NOW_NS - 86_400 * SECOND]
     assert await portraits.portrait("a", "e0", "day") is found, "remembered for a minute"
     assert len(asked) == 1

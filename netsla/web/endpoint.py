@@ -16,7 +16,7 @@ from netsla.wire.figures import figure
 from netsla.wire.status import Only, positions
 
 SPANS = {"day": "the last 24 hours", "month": "this month"}
-_KEY = "▲ outage or breach · E excluded · ? not measured"
+_KEY = "▼ outage · B breach · E excluded · ? not measured"
 
 
 def render(snapshot: Snapshot, agreement: str, name: str, span: str, past: Portrait) -> str:

@@ -2,7 +2,8 @@
 
 Rules: pure; no script, no style attribute (a strict CSP forbids it). Shape and word tell what is what, colour
 only helps: an outage has a triangle over it, an exclusion a hatched band and an E, time without measurement a dotted
-band and a question mark. A gap is a gap: nothing is drawn where nothing was measured.
+band and a question mark, a breach a bar with a B at the foot. A gap is a gap: nothing is drawn where nothing was
+measured.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ _NARROW = 1.5  # px: nothing that happened is drawn thinner
 _LOWS = (99.99, 99.95, 99.9, 99.5, 99.0, 98.0, 95.0, 90.0, 80.0, 50.0, 0.0)  # where an axis of per cents may begin
 _TICKS = 4
 
-OUTAGE, EXCLUSION, UNKNOWN = "outage", "exclusion", "unknown"
+OUTAGE, EXCLUSION, UNKNOWN, BREACH = "outage", "exclusion", "unknown", "breach"
 _MARKS = {EXCLUSION: "E", UNKNOWN: "?"}
-_ORDER = (UNKNOWN, EXCLUSION, OUTAGE)  # the last one lies on top
+_ORDER = (UNKNOWN, EXCLUSION, OUTAGE, BREACH)  # the last one lies on top
+_PLURAL = {OUTAGE: "outages", EXCLUSION: "exclusions", BREACH: "breaches"}
+_BAR = 6  # px: a breach is a bar at the foot of the plot, under a B
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,8 @@ def _told(chart: Chart, known: Sequence[float]) -> str:
     """What the picture shows, in words."""
     text = f"From {min(known):.4g} to {max(known):.4g}{chart.unit}"
     text += f"; {chart.limit_text}" if chart.limit is not None else ""
-    counts = [(kind, sum(band.kind == kind for band in chart.bands)) for kind in (OUTAGE, EXCLUSION)]
-    return text + "".join(f"; {count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count) + "."
+    counts = [(kind, sum(band.kind == kind for band in chart.bands)) for kind in _PLURAL]
+    return text + "".join(f"; {count} {_PLURAL[kind] if count > 1 else kind}" for kind, count in counts if count) + "."
 
 
 def _patterns(name: str) -> str:
@@ -118,13 +121,16 @@ def _bands(chart: Chart, plane: _Plane) -> Iterable[str]:
             wide = max(plane.x(band.end) - left, _NARROW)
             fill = f' fill="url(#{chart.id}-{kind})"' if kind in _MARKS else ""
             yield f'<g class="{kind}"><title>{escape(band.title)}</title>'
-            yield f'<rect class="span"{fill} x="{left:.1f}" y="{_TOP}" width="{wide:.1f}" height="{_PLOT}"/>'
+            y, high = (_TOP + _PLOT - _BAR, _BAR) if kind == BREACH else (_TOP, _PLOT)
+            yield f'<rect class="span"{fill} x="{left:.1f}" y="{y}" width="{wide:.1f}" height="{high}"/>'
             yield f"{_mark(kind, left + wide / 2)}</g>"
 
 
 def _mark(kind: str, x: float) -> str:
     if kind in _MARKS:
         return f'<text class="mark" x="{x:.1f}" y="{_TOP - 16}">{_MARKS[kind]}</text>'
+    if kind == BREACH:
+        return f'<text class="mark" x="{x:.1f}" y="{_TOP + _PLOT - _BAR - 3}">B</text>'
     y = _TOP - 3
     return f'<path class="mark" d="M{x - 5:.1f} {y - 9}h10l-5 9z"/>'
 
