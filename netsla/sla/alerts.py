@@ -9,7 +9,7 @@ fails when the cause is gone is told then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -31,6 +31,7 @@ _MASS_SHARE, _MASS_LEAST, _MASS_OVER = 0.5, 3, 0.25  # of all endpoints; at leas
 _MASS_AT_ONCE = 0.05  # of all endpoints, before anything is said of most of them
 _UPDATE_NS = 3600 * SECOND  # an open breach tells how bad it is now at most once an hour
 _WORSE = 1.1
+_NEVER = np.iinfo(np.int64).max
 _CLOSE_NS = 3 * SECOND  # an interval closes a second after the last reply may come (SLA R1), and is judged each second
 BoolArray = npt.NDArray[np.bool_]
 
@@ -93,7 +94,8 @@ class Alerts:
         self._early: BoolArray = np.zeros(0, bool)  # reacts before its verdict does: burn, forecast
         self._quiet_ns = np.zeros(0, np.int64)  # no_data_after, 0: never
         self._since_ns = np.zeros(0, np.int64)  # when the number began
-        self._lowers: dict[str, tuple[str, ...]] = {}  # agreement -> those it depends on
+        self._lowers: dict[str, tuple[str, ...]] = {}  # agreement -> those it depends on, where there are any
+        self._broken: set[str] = set()  # agreements with an open breach, as far as anybody depends on one
         self._first_row = np.zeros(0, np.int64)  # one row of every endpoint
         self._mass_end_ns = 0  # of the newest mass failure that is over
 
@@ -137,7 +139,7 @@ class Alerts:
         kinds = [one.objective.reaction.type for one in fleet.objectives]
         self._early = np.array([kind in ("burn", "forecast") for kind in kinds], bool)
         self._quiet_ns = np.array([one.objective.no_data_after_ns or 0 for one in fleet.objectives], np.int64)
-        self._lowers = {one.agreement.id: one.agreement.depends_on for one in fleet.endpoints}
+        self._lowers = {one.agreement.id: on for one in fleet.endpoints if (on := one.agreement.depends_on)}
         self._first_row = np.array([one.probes[0].row for one in fleet.endpoints if one.probes], np.int64)
 
     # --- time ---------------------------------------------------------------------------------------
@@ -165,8 +167,9 @@ class Alerts:
         warning = self.budgets.due(early, now_ns) if early is not None else []
         if len(opening) or len(closing) or self.breaches or len(warning):
             quiet = set(numbers[excluded].tolist()) if excluded is not None else set()
-            ended = [self._close(n, now_ns, verdicts, runs) for n in closing.tolist() if n in self.breaches]
-            begun = [self._open(n, now_ns, verdicts, runs, quiet) for n in self._vendors_first(opening.tolist())]
+            ended = self._close([n for n in closing.tolist() if n in self.breaches], now_ns, verdicts, runs)
+            self._broken = {self._by_number[n].endpoint.agreement.id for n in self.breaches} if self._lowers else set()
+            begun = self._open(self._vendors_first(opening.tolist()), now_ns, verdicts, runs, quiet)
             changes += self._told_ahead(ended + begun + self._go_on(now_ns, verdicts, runs, quiet), early)
             changes += [self._warn(n, now_ns, verdicts, runs, quiet, early) for n in warning if early]
         return changes + self._watch_data(now_ns, verdicts, runs)
@@ -191,7 +194,7 @@ class Alerts:
         """Each share once a period; where its cause is known it is recorded only, as everything else."""
         breach = self.breaches.get(number)
         cause = self._cause(number, quiet, now_ns)
-        onset = breach.onset_ns if breach else self._onset(number, runs) or now_ns
+        onset = breach.onset_ns if breach else self._onsets([number], runs)[0] or now_ns
         told = not cause and (breach is None or now_ns >= breach.muted_until_ns)
         self.budgets.tell(number, Warned(float(early.level[number]), now_ns, int(early.end_ns[number]), not cause))
         details = {**early.details(number), "budget_warning_percent": int(early.level[number] * 100)}
@@ -205,30 +208,38 @@ class Alerts:
         below = {name for names in self._lowers.values() for name in names}
         return sorted(numbers, key=lambda n: self._by_number[n].endpoint.agreement.id not in below)
 
-    def _open(self, number: int, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> Change:
-        onset = self._onset(number, runs) or now_ns
-        cause = self._cause(number, quiet, now_ns)
-        value = float(verdicts.value[number])
-        self.breaches[number] = Breach(onset, now_ns, value, now_ns, cause, told=not cause)
-        return self._change("opened", number, now_ns, onset, verdicts, cause=cause, told=not cause)
+    def _open(self, numbers: list[int], now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> list[Change]:
+        changes = []
+        for number, began in zip(numbers, self._onsets(numbers, runs), strict=True):
+            onset, cause, value = began or now_ns, self._cause(number, quiet, now_ns), float(verdicts.value[number])
+            self.breaches[number] = Breach(onset, now_ns, value, now_ns, cause, told=not cause)
+            self._broken.add(self._by_number[number].endpoint.agreement.id)
+            changes.append(self._change("opened", number, now_ns, onset, verdicts, cause=cause, told=not cause))
+        return changes
 
-    def _close(self, number: int, now_ns: int, verdicts: Verdicts, runs: Runs) -> Change:
-        breach = self.breaches.pop(number)
-        ended = max(self._end(number, runs) or now_ns, breach.onset_ns)
-        told = breach.told and now_ns >= breach.muted_until_ns
-        told |= breach.told and breach.muted_until_ns > 0  # an end is always told of what was told as begun
-        return self._change(
-            "closed", number, now_ns, breach.onset_ns, verdicts, ended_ns=ended, cause=breach.cause, told=told
-        )
+    def _close(self, numbers: list[int], now_ns: int, verdicts: Verdicts, runs: Runs) -> list[Change]:
+        changes = []
+        for number, end in zip(numbers, self._ends(numbers, runs), strict=True):
+            breach = self.breaches.pop(number)
+            told = breach.told and now_ns >= breach.muted_until_ns
+            told |= breach.told and breach.muted_until_ns > 0  # an end is always told of what was told as begun
+            ended = max(end or now_ns, breach.onset_ns)
+            changes.append(
+                self._change(
+                    "closed", number, now_ns, breach.onset_ns, verdicts, ended_ns=ended, cause=breach.cause, told=told
+                )
+            )
+        return changes
 
     def _go_on(self, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> list[Change]:
         """Open ones: those whose cause is gone are told now, those that grew worse say so, once an hour at most."""
         changes = []
+        recovered = set() if MASS in self.own else self._recovered(runs)
         for number, breach in self.breaches.items():
             value = float(verdicts.value[number])
             if not breach.told and not self._cause(number, quiet, now_ns):
-                if breach.cause == MASS and not self._fails_now(number, runs):
-                    continue  # it only waits for its window to forget
+                if number in recovered:
+                    continue
                 self.breaches[number] = replace(breach, told=True, cause="")
                 changes.append(self._change("opened", number, now_ns, breach.onset_ns, verdicts))
             elif self._is_worse(number, value, breach, now_ns):
@@ -252,9 +263,12 @@ class Alerts:
         newest = np.where(self._row[wanting] >= 0, runs.last_known(self._row[wanting]), 0).max(axis=1)
         newest = np.maximum(newest, self._since_ns[self._numbers[wanting]])
         silent = now_ns - newest > self._quiet_ns[wanting]
+        numbers = self._numbers[wanting]
+        turned = silent | np.isin(numbers, list(self._silent)) if self._silent else silent  # few, as a rule
         changes = []
-        for place, since, is_silent in zip(wanting.tolist(), newest.tolist(), silent.tolist(), strict=True):
-            number = int(self._numbers[place])
+        for number, since, is_silent in zip(
+            numbers[turned].tolist(), newest[turned].tolist(), silent[turned].tolist(), strict=True
+        ):
             if is_silent and number not in self._silent:
                 self._silent[number] = since
                 changes.append(self._change("no_data", number, now_ns, since, verdicts))
@@ -287,36 +301,38 @@ class Alerts:
 
     # --- onset, end, cause --------------------------------------------------------------------------
 
-    def _onset(self, number: int, runs: Runs) -> int:
-        """Since when it fails; where the failures are scattered, the newest of them."""
-        row, plane = self._feed(number)
-        if not len(row):
-            return 0
-        since = runs.failing_since(plane, row)
-        if self._all[self._place[number]]:
-            if since.all():
-                return int(since.max())
-        elif since.any():
-            return int(since[since > 0].min())
-        return int(runs.last_bad(plane, row).max())
+    def _feed(self, numbers: Sequence[int]) -> tuple[IntArray, IntArray, BoolArray, BoolArray]:
+        """(rows, planes, whether there is such a row), each of shape (numbers, rows); whether all must fail."""
+        place = np.array([self._place[number] for number in numbers], np.int64)
+        row = self._row[place]
+        return row, self._plane[place], row >= 0, self._all[place]
 
-    def _end(self, number: int, runs: Runs) -> int:
-        """Since when it is well again."""
-        row, plane = self._feed(number)
-        well = runs.well_since(plane, row) if len(row) else np.zeros(0, np.int64)
-        if self._all[self._place[number]]:
-            return int(well[well > 0].min(initial=np.iinfo(np.int64).max)) if well.any() else 0
-        return int(well.max(initial=0))
+    def _onsets(self, numbers: Sequence[int], runs: Runs) -> list[int]:
+        """Since when each fails; where the failures are scattered, the newest of them; 0: unknown."""
+        row, plane, mine, together = self._feed(numbers)
+        since = np.where(mine, runs.failing_since(plane, row), 0)
+        every, some = ((since > 0) | ~mine).all(axis=1), (since > 0).any(axis=1)
+        first = np.where(since > 0, since, _NEVER).min(axis=1, initial=_NEVER)
+        newest = np.where(mine, runs.last_bad(plane, row), 0).max(axis=1, initial=0)
+        lasting = np.where(together & every, since.max(axis=1, initial=0), first)
+        onset: list[int] = np.where(np.where(together, every, some), lasting, newest).tolist()
+        return onset
 
-    def _fails_now(self, number: int, runs: Runs) -> bool:
-        row, plane = self._feed(number)
-        since = runs.failing_since(plane, row)
-        return bool(since.all() if self._all[self._place[number]] else since.any())
+    def _ends(self, numbers: Sequence[int], runs: Runs) -> list[int]:
+        """Since when each is well again; 0: unknown."""
+        row, plane, mine, together = self._feed(numbers)
+        well = np.where(mine, runs.well_since(plane, row), 0)
+        first = np.where(well > 0, well, _NEVER).min(axis=1, initial=_NEVER)
+        end: list[int] = np.where(together & (first < _NEVER), first, well.max(axis=1, initial=0)).tolist()
+        return end
 
-    def _feed(self, number: int) -> tuple[IntArray, IntArray]:
-        place = self._place[number]
-        mine = self._row[place] >= 0
-        return self._row[place][mine], self._plane[place][mine]
+    def _recovered(self, runs: Runs) -> set[int]:
+        """Of those recorded for a mass failure, who answers again: they only wait for their windows to forget."""
+        numbers = [number for number, breach in self.breaches.items() if breach.cause == MASS and not breach.told]
+        row, plane, mine, together = self._feed(numbers)
+        fails = runs.failing_since(plane, row) > 0
+        fails = np.where(together, (fails | ~mine).all(axis=1), (fails & mine).any(axis=1))
+        return {number for number, failing in zip(numbers, fails.tolist(), strict=True) if not failing}
 
     def _cause(self, number: int, quiet: set[int], now_ns: int) -> str:
         """Why this need not be told now; "" if it must."""
@@ -327,8 +343,7 @@ class Alerts:
         wanted = self._lowers.get(self._by_number[number].endpoint.agreement.id, ())
         if not wanted:
             return ""
-        broken = {self._by_number[n].endpoint.agreement.id for n in self.breaches}
-        return next((name for name in wanted if name in broken), "")
+        return next((name for name in wanted if name in self._broken), "")
 
     def _mass_still_booked(self, number: int, now_ns: int) -> bool:
         """Time is judged when its interval closes: the last of a mass failure when that is over already."""
