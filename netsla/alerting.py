@@ -30,6 +30,7 @@ from netsla.wire import event as wire
 log = logging.getLogger("netsla")
 
 _OWN = f"{wire.OWN}/"
+_UNTOLD = 255  # no standing
 _AT_ONCE = 500  # states written in a turn because a standing moved: memory and the engine's time are bounded
 
 
@@ -61,6 +62,7 @@ class Alerting:
     ) -> None:
         """`opened(event id, objective)` is called for every breach that is told as opened."""
         self._box, self._agent, self._address_of, self._opened = box, agent, address_of, opened
+        self.retaining = True  # whether anybody keeps the standing of every objective, or only that of alerts counts
         self._digest = ""
         self._told: dict[str, _Told] = {}
         self._fleet: Fleet | None = None
@@ -79,7 +81,7 @@ class Alerting:
         self._numbers = np.array([one.number for one in fleet.objectives], np.int64)
         for key in gone:
             self._told.pop(key, None)
-        self._standing = np.full(len(fleet.objectives), 255, np.uint8)
+        self._standing = np.full(len(fleet.objectives), _UNTOLD, np.uint8)
         if gone:
             self._box.put(gone, ())
 
@@ -179,6 +181,9 @@ class Alerting:
         self, engine: Engine, fleet: Fleet, now_ns: int, skip: Mapping[str, bytes | None]
     ) -> dict[str, bytes | None]:
         """States whose standing is another than was told last; some now, the rest at the next turns."""
+        if not self.retaining:
+            self._standing[:] = _UNTOLD
+            return {}
         standing = engine.verdicts.standing[self._numbers]
         moved = np.flatnonzero(standing != self._standing)[:_AT_ONCE]
         self._standing[moved] = standing[moved]

@@ -52,6 +52,7 @@ class Telling:
         self._ledger, self._address_of = ledger, address_of
         self._paths = paths.Paths(self._path_taken)
         self._alerting = Alerting(self.outbox, plan.agent.name, address_of, self._breach_opened)
+        self._alerting.retaining = plan.mqtt is not None
         self._states: dict[str, bytes] = {}
 
     # --- life ---------------------------------------------------------------------------------------
@@ -75,6 +76,7 @@ class Telling:
             return
         await self._stop()
         self._settings = _settings(plan)
+        self._alerting.retaining = plan.mqtt is not None
         self._deliveries = [Delivery(one, self.outbox) for one in sinks_of(plan)]
         self.outbox.set_sinks([one.sink.name for one in self._deliveries])
         self._begin()

@@ -113,6 +113,18 @@ def test_states_that_did_not_move_are_not_written_again(told: Told) -> None:
     assert told.box.states == before
 
 
+def test_without_a_broker_only_alerts_have_states_and_with_one_all_have() -> None:
+    told = Told()
+    told.alerting.retaining = False
+    told.live(300)
+    told.live(10, 2)
+    assert set(told.box.states) == {f"a/e2/{DELIVERY.id}"}
+    told.alerting.retaining = True
+    told.live(1)
+    assert [told.box.state(number)["standing"] for number in range(4)] == ["met", "met", "breached", "met"]
+    assert len(told.box.states) == 6
+
+
 def test_what_nobody_need_be_told_is_kept_for_the_history(told: Told) -> None:
     told.live(20, *range(6))
     assert [(one["kind"], one["objective"]["id"]) for one in told.box.events] == [("opened", MASS)]

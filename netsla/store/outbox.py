@@ -288,17 +288,13 @@ class Outbox:
         self, connection: sqlite3.Connection, sinks: Sequence[str], events: Sequence[Event], place: int | None = None
     ) -> None:
         """`place` orders a summary where the last event that it stands for was."""
-        for event in events:
-            (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()
-            row = (event.id, last + 1, event.at_ns, event.objective, event.payload)
-            connection.execute(
-                "INSERT OR IGNORE INTO event (id, number, at_ns, objective, payload) VALUES (?, ?, ?, ?, ?)", row
-            )
-            number = last + 1 if place is None else place
-            connection.executemany(
-                "INSERT OR IGNORE INTO pending (sink, number, id) VALUES (?, ?, ?)",
-                [(sink, number, event.id) for sink in sinks],
-            )
+        (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()
+        rows = [(e.id, number, e.at_ns, e.objective, e.payload) for number, e in enumerate(events, last + 1)]
+        connection.executemany(
+            "INSERT OR IGNORE INTO event (id, number, at_ns, objective, payload) VALUES (?, ?, ?, ?, ?)", rows
+        )
+        waiting = [(sink, row[1] if place is None else place, row[0]) for row in rows for sink in sinks]
+        connection.executemany("INSERT OR IGNORE INTO pending (sink, number, id) VALUES (?, ?, ?)", waiting)
 
     def _load(self, connection: sqlite3.Connection) -> dict[str, bytes]:
         kept = {row[0]: bytes(row[1]) for row in connection.execute("SELECT objective, payload FROM state")}

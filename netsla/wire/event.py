@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -227,6 +228,7 @@ def _seen(acknowledged: tuple[str, str, int] | None) -> Json | None:
 # --- values -------------------------------------------------------------------------------------------
 
 
+@lru_cache(4096)
 def instant(at_ns: int) -> str:
     """ISO 8601 UTC with microseconds."""
     return (_EPOCH + timedelta(microseconds=at_ns // 1000)).isoformat(timespec="microseconds").replace("+00:00", "Z")
