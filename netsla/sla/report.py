@@ -328,11 +328,33 @@ _WORST_FIRST = (Standing.BREACHED, Standing.INSUFFICIENT, Standing.NO_DATA, Stan
 def overall(results: Sequence[Result], combine: str) -> Standing:
     """The agreement's standing: of each objective over its endpoints, then the worst objective's.
 
-    `all` and `average` take the worst endpoint for want of one figure over unlike metrics; `any` the best.
+    `all` takes the worst endpoint, `any` the best; `average` holds the mean of the figures against the target where
+    there is one of each endpoint, else it takes the worst, too.
     """
-    by_objective: dict[str, list[Standing]] = {}
+    by_objective: dict[str, list[Result]] = {}
     for result in results:
-        by_objective.setdefault(result.objective.id, []).append(result.figure.standing)
-    pick = max if combine == "any" else min
-    each = [pick(standings, key=_WORST_FIRST.index) for standings in by_objective.values()]
+        by_objective.setdefault(result.objective.id, []).append(result)
+    each = [_combined_standing(some, combine) for some in by_objective.values()]
     return min(each, key=_WORST_FIRST.index, default=Standing.NO_DATA)
+
+
+def _combined_standing(results: Sequence[Result], combine: str) -> Standing:
+    standings = [one.figure.standing for one in results]
+    if combine == "any":
+        return max(standings, key=_WORST_FIRST.index)
+    if combine == "average" and Standing.BREACHED in standings and _met_on_average(results):
+        standings = [Standing.MET if one is Standing.BREACHED else one for one in standings]
+    return min(standings, key=_WORST_FIRST.index)
+
+
+def _met_on_average(results: Sequence[Result]) -> bool:
+    judged = [one for one in results if one.figure.standing in (Standing.MET, Standing.BREACHED)]
+    values = [Fraction(one.figure.value) for one in judged if one.figure.value is not None]
+    promise = judged[0].objective
+    alike = {(one.objective.target, one.objective.window) for one in judged} == {(promise.target, promise.window)}
+    if len(values) < len(judged) or not alike or not promise.window.calendar:
+        return False
+    mean = sum(values, Fraction(0)) / len(values)
+    if promise.metric in (Metric.UPTIME, Metric.PACKET_DELIVERY):
+        return mean >= promise.target.value
+    return mean * SECOND <= promise.target.value

@@ -86,7 +86,7 @@ def test_down_time_outside_service_hours_does_not_count(tmp_path: Path) -> None:
 # --- R10: exclusions ----------------------------------------------------------------------------------
 
 
-def excluded(folder: Path, exclusions: list[dict[str, Any]], *, zone: str = "UTC", **keys: str) -> dict[str, Any]:
+def excluded(folder: Path, exclusions: list[dict[str, Any]], *, zone: str = "UTC", **keys: Any) -> dict[str, Any]:
     """A day, 12 April 2026, down from 02:00 to 06:00 local in the zone given, with these exclusions."""
     first = {"UTC": "2026-04-12T02:00", "Europe/Berlin": "2026-04-12T00:00"}[zone]
     rows = month("2026-04-11T22:00", "2026-04-13T00:00", (first, 240))
