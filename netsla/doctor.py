@@ -83,11 +83,17 @@ def require_sockets(plan: Plan, opened: Open = socket.socket) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """The folder, there and open to us; HostError where it cannot be."""
+    """The folder, there and open to us; HostError where it cannot be.
+
+    A disk that has failed (read-only) stops nobody from measuring; a folder of somebody else is a mistake.
+    """
     try:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise HostError(f"cannot make the folder {path}: {error.strerror}", "create it, owned by this user") from error
+    failed = os.statvfs(path).f_flag & os.ST_RDONLY
+    if not failed and not os.access(path, os.W_OK | os.X_OK):
+        raise HostError(f"the folder {path} is closed to this user", "chown it, or name another one")
 
 
 def _denied(family: int, protocol: int, opened: Open) -> bool:

@@ -1,5 +1,8 @@
 import errno
+import os
 import socket
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,3 +90,16 @@ def test_one_icmp_socket_is_enough_to_begin(way: tuple[int, int]) -> None:
 def test_a_plan_that_can_measure_something_begins() -> None:
     doctor.require_sockets(_plan_of(ProbeType.ICMP, ProbeType.TCP), _opener())
     doctor.require_sockets(plan(endpoints=0), _opener())
+
+
+def test_a_folder_is_made_and_must_be_open_to_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    doctor.make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o750
+    (tmp_path / "file").touch()
+    with pytest.raises(HostError, match=r"cannot make the folder .*file/x: Not a directory"):
+        doctor.make_folder(tmp_path / "file" / "x")
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK | os.X_OK)  # root may write anywhere
+    with pytest.raises(HostError, match="closed to this user: chown it"):
+        doctor.make_folder(tmp_path / "a")
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    doctor.make_folder(tmp_path / "a")  # a disk that has failed: the agent measures, and says so
