@@ -72,8 +72,8 @@ def one_round(folder: Path, k: int, delay_s: float) -> list[int]:
     return [int(number) for number in said]
 
 
-def check(folder: Path, said: list[int]) -> int:
-    """Everything that was said is there; returns the number after the last cell that is there."""
+def check_sound(folder: Path) -> None:
+    """Both files are whole, the chain is as it was written. Takes in what the log (WAL) of a killed writer holds."""
     for name in ("ledger.db", "outbox.db"):
         connection = sqlite3.connect(folder / name)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -81,6 +81,12 @@ def check(folder: Path, said: list[int]) -> int:
     with Archive(folder / "ledger.db").open() as look:
         verified = verify(look)
         assert verified.intact, verified.breaks
+
+
+def check(folder: Path, said: list[int]) -> int:
+    """Everything that was said is there; returns the number after the last cell that is there."""
+    check_sound(folder)
+    with Archive(folder / "ledger.db").open() as look:
         found = look.intervals("acme-0001", 0, 2**62)
         beats = [note.detail["k"] for note in look.notes(("beat",))]
     assert len(found) == 2
