@@ -29,13 +29,27 @@ def listing(path: Path, form: str) -> int:
     """All agreements in force."""
     found = _load(path)
     today = datetime.now(UTC).date().isoformat()
-    rows = [_listed(one, today) for one in found]
     if form == "json":
-        keys = [name.lower() for name in _HEAD]
-        write(orjson.dumps([dict(zip(keys, row, strict=True)) for row in rows], option=orjson.OPT_INDENT_2) + b"\n")
-    else:
-        say(table(_HEAD, rows, colour=wants_colour()) if rows else "no agreement is configured")
+        write(orjson.dumps([_entry(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
+        return Exit.OK
+    rows = [_listed(one, today) for one in found]
+    say(table(_HEAD, rows, colour=wants_colour()) if rows else "no agreement is configured")
     return Exit.OK
+
+
+def _entry(one: Agreement) -> dict[str, object]:
+    """For programs: null where there is nothing."""
+    return {
+        "agreement": one.id,
+        "version": one.version,
+        "kind": str(one.kind),
+        "customer": one.customer or None,
+        "plan": one.plan or None,
+        "endpoints": len(one.endpoints),
+        "from": str(one.term_from) if one.term_from else None,
+        "until": str(one.term_to - timedelta(days=1)) if one.term_to else None,
+        "review": str(one.document.get("review") or "") or None,
+    }
 
 
 def _listed(one: Agreement, today: str) -> list[str]:

@@ -85,7 +85,7 @@ class Kind(StrEnum):
 Config = Annotated[Path, typer.Option("--config", envvar="NETSLA_CONFIG", help="The configuration file.")]
 Unused = Annotated[
     Path,
-    typer.Option("--config", hidden=True, help="Taken as by every command; nothing is read from it here."),
+    typer.Option("--config", envvar="NETSLA_CONFIG", help="Taken as by every command; nothing is read from it."),
 ]
 Socket = Annotated[
     Path | None,

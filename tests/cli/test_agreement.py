@@ -22,8 +22,9 @@ def test_all_agreements_are_listed(capsysbinary: Any) -> None:
     lines = capsysbinary.readouterr().out.decode().splitlines()
     assert [line.split()[0] for line in lines] == ["AGREEMENT", "acme-dia-42", "transit-north"]
     assert listing(EXAMPLE, "json") == 0
-    first = json.loads(capsysbinary.readouterr().out)[0]
-    assert (first["agreement"], first["until"], first["endpoints"]) == ("acme-dia-42", "2029-01-31", "6")
+    first, second = json.loads(capsysbinary.readouterr().out)
+    assert (first["agreement"], first["until"], first["endpoints"]) == ("acme-dia-42", "2029-01-31", 6)
+    assert (first["version"], first["review"], second["review"]) == (3, "2026-08-01", None)
 
 
 def test_a_document_by_id_by_file_and_from_a_pack(tmp_path: Path, capsysbinary: Any) -> None:
