@@ -39,8 +39,8 @@ MMSGHDR = np.dtype(
 )
 IOVEC = np.dtype([("base", "u8"), ("len", "u8")])
 NAME_BYTES = 28  # struct sockaddr_in6, the longer one
-CONTROL_BYTES = 128
-"""Room for the stamps (64 bytes) and an extended error with its offender (at most 64)."""
+CONTROL_BYTES = 192
+"""Room for the stamps (64 bytes), the link (at most 40) and an extended error with its offender (at most 64)."""
 
 
 _PENDING = 100  # errors that may come in one after the other while we read

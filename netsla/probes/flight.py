@@ -23,7 +23,9 @@ RECORD = np.dtype(
         ("mono_ns", np.int64),  # just before the send, in user space
         ("wall_ns", np.int64),
         ("tx_ns", np.int64),  # kernel stamp, UTC; 0: none
+        ("source", np.uint64),  # the address it left from (netlink.word_of), told with the stamp
         ("row", np.int32),
+        ("link", np.uint32),  # the interface it left by, told with the stamp; 0: none
         ("length", np.uint16),
         ("channel", np.uint16),
         ("state", np.uint8),
@@ -51,6 +53,8 @@ class Flights:
     mono_ns: npt.NDArray[np.int64]
     wall_ns: npt.NDArray[np.int64]
     tx_ns: npt.NDArray[np.int64]
+    source: npt.NDArray[np.uint64]
+    link: npt.NDArray[np.uint32]
     channel: npt.NDArray[np.uint16]
     state: npt.NDArray[np.uint8]
 

@@ -17,8 +17,10 @@ import numpy as np
 from netsla.model import SECOND, Outcome, Reason, Samples, Target
 from netsla.probes import flight
 from netsla.probes.audit import Audit, Clock
+from netsla.probes.faults import OwnFaults
 from netsla.probes.flight import Flights
 from netsla.probes.lane import HORIZON_NS, Lane, Layout, address_words, lay_out, options_of
+from netsla.probes.links import GRACE_NS
 from netsla.probes.listener import STEP_NS, Listener
 from netsla.probes.outlet import Outlet
 from netsla.probes.prober import ProberFacts
@@ -41,9 +43,11 @@ class IcmpProber:
         self._pending: Layout | None = None
         self._flights, self._audit, self._sessions = Flights(), Audit(), Sessions()
         self._outlet = Outlet(self._flights)
-        self._listener = Listener(self._flights, self._outlet, self._sessions, self._audit, self._clock)
-        self._sender = Sender(self._flights, self._outlet, self._clock, self._listener.read_errors)
         self._sockets = Sockets()
+        self._faults = OwnFaults(self._flights, lambda number: self._sockets[number].options)
+        self._watching = False
+        self._listener = Listener(self._flights, self._outlet, self._sessions, self._audit, self._clock, self._faults)
+        self._sender = Sender(self._flights, self._outlet, self._clock, self._listener.read_errors, self._faults)
         self._batches: dict[int, deque[tuple[int, int, int]]] = {}  # by time limit: (first, count, deadline)
         self._served: dict[int, int] = {}  # by interval: the grain before which everybody was served
         mono, wall = self._clock.both()
@@ -81,6 +85,7 @@ class IcmpProber:
             self._thread.join()
         self._sockets.close()
         self._sessions.close()
+        self._faults.close()
 
     def drain(self) -> list[Samples]:
         """Everything decided since the last call."""
@@ -95,7 +100,7 @@ class IcmpProber:
             audit.drops,
             audit.clock_steps,
             tuple(str(channel) for _, channel in self._sockets),
-            tuple(self._sockets.problems()),
+            (*self._sockets.problems(), *([self._faults.links.problem] if self._faults.links.problem else [])),
             audit.ticks,
         )
 
@@ -123,6 +128,7 @@ class IcmpProber:
         if self._pending is not None:
             self._swap(self._pending)
         mono, wall = self._clock.both()
+        self._watch_links(mono)
         self._watch_clock(mono, wall - mono)
         now = mono + self._offset
         self._due = now // self._layout.tick_ns * self._layout.tick_ns if due is None else max(due, now - _STALL_NS)
@@ -136,6 +142,13 @@ class IcmpProber:
         self._sockets.close_overdue(mono)
         self._audit.ticks += 1
 
+    def _watch_links(self, mono: int) -> None:
+        """Before anything is decided: what our own links did up to now."""
+        if not self._watching:
+            self._watching = True
+            self._faults.open(mono)
+        self._faults.links.poll(mono)
+
     def _watch_clock(self, mono: int, offset: int) -> None:
         """Notice what no figure may suffer from: a clock that was set, a host that stood still."""
         if abs(offset - self._last_offset) > STEP_NS:
@@ -143,7 +156,7 @@ class IcmpProber:
         asleep = self._clock.asleep()
         if mono - self._last_mono > _DEAF_NS or asleep - self._asleep > _ASLEEP_NS:
             for number, _ in self._sockets:
-                self._listener.deafen(number, Reason.OVERRUN)
+                self._faults.deafen(number, Reason.OVERRUN, mono)
         self._last_offset, self._asleep, self._last_mono = offset, asleep, mono
 
     def _check_sessions(self, mono: int) -> None:
@@ -177,6 +190,7 @@ class IcmpProber:
         self._discard(layout)
         flights.grow(layout.in_flight)
         self._listener.prepare(layout.packet_bytes)
+        self._faults.cover(max(self._layout.rows, layout.rows))
         self._layout = layout
         self._served = {
             lane.timetable.interval_ns: self._served.get(lane.timetable.interval_ns, -1) for lane in layout.lanes
@@ -210,7 +224,7 @@ class IcmpProber:
     def _watch_sources(self, mono: int) -> None:
         """A socket whose source address has gone can neither send nor be answered."""
         for number in self._sockets.gone_sources(mono):
-            self._listener.deafen(number, Reason.SOURCE_GONE)
+            self._faults.deafen(number, Reason.SOURCE_GONE, mono)
             for lane in self._layout.lanes:
                 if lane.channel == number:
                     lane.channel = NOWHERE
@@ -258,7 +272,7 @@ class IcmpProber:
     def _expire(self, mono: int) -> None:
         flights = self._flights
         for batches in self._batches.values():
-            while batches and batches[0][2] <= mono:
+            while batches and batches[0][2] + GRACE_NS <= mono:  # news of our own links take a moment
                 first, count, _ = batches.popleft()
                 out = np.flatnonzero(flights.state[flights.places(first, count)] == flight.OUT)
                 if len(out):

@@ -8,6 +8,7 @@ effect. An ICMP error is believed if what it quotes is a probe in flight. Whole 
 from __future__ import annotations
 
 import ipaddress
+import struct
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,9 @@ from netsla.probes import flight
 from netsla.probes.audit import Audit, Clock
 from netsla.probes.batch import EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, Inbox
 from netsla.probes.channel import Channel
+from netsla.probes.faults import NOT_OURS, OwnFaults
 from netsla.probes.flight import Flights, Records
+from netsla.probes.netlink import word_of
 from netsla.probes.outlet import Outlet
 from netsla.probes.session import Sessions
 from netsla.wire import icmp
@@ -25,7 +28,10 @@ from netsla.wire import icmp
 _INBOX = 1024  # packets read at once
 _ROUNDS = 128  # batches read before the tick goes on: a flood must not keep us from sending
 STEP_NS = 1_000_000  # wall and monotonic clock part by more only when the wall was set
-_CHANNELS = 1 << 16
+_LINK_HEAD = {4: 8 << 32 | 0, 6: 50 << 32 | 41}  # level and type of IP_PKTINFO, IPV6_PKTINFO, as one number
+_RECVERR = ((0, 11), (41, 25))
+_LINK_AT, _BARE_ORIGIN = 64, 84  # bytes of control messages: of the link, behind the stamp; of the origin without one
+_ORIGIN = {4: _LINK_AT + 52, 6: _LINK_AT + 60}
 _FATAL = {EE_ORIGIN_ICMP: (3, 11, 12), EE_ORIGIN_ICMP6: (1, 2, 3, 4)}
 """ICMP types that end a probe: unreachable, (too big,) time exceeded, parameter problem. A redirect does not."""
 
@@ -33,15 +39,14 @@ _FATAL = {EE_ORIGIN_ICMP: (3, 11, 12), EE_ORIGIN_ICMP6: (1, 2, 3, 4)}
 class Listener:
     """Reads channels, decides flights."""
 
-    def __init__(self, flights: Flights, outlet: Outlet, sessions: Sessions, audit: Audit, clock: Clock) -> None:
-        self._flights, self._outlet, self._sessions = flights, outlet, sessions
+    def __init__(
+        self, flights: Flights, outlet: Outlet, sessions: Sessions, audit: Audit, clock: Clock, faults: OwnFaults
+    ) -> None:
+        self._flights, self._outlet, self._sessions, self._faults = flights, outlet, sessions, faults
         self._audit, self._clock = audit, clock
         self._inbox = Inbox(_INBOX, 256)
         self._order = np.arange(_INBOX)
         self._mark = np.zeros(flights.size, np.int64)
-        self._deaf_ns = np.full(_CHANNELS, -1, np.int64)  # by channel: when it last could not hear, monotonic
-        self._deaf_why = np.zeros(_CHANNELS, np.uint16)
-        self._last_deaf_ns = -1
         self.offenders: dict[int, str] = {}
 
     def prepare(self, packet_bytes: int) -> None:
@@ -55,14 +60,15 @@ class Listener:
         dropped = channel.new_drops()
         if dropped:
             self._audit.drops += dropped
-            self.deafen(number, Reason.RECEIVE_DROP)
+            self._faults.deafen(number, Reason.RECEIVE_DROP, self._clock.mono())
         self.read_errors(channel)
         for _ in range(_ROUNDS):
             count = self._inbox.receive(channel.fd)
             if not count:
                 return
             self._take_replies(count, channel)
-        self.deafen(number, Reason.RECEIVE_DROP)  # more comes in than we can read
+        # more comes in than we can read
+        self._faults.deafen(number, Reason.RECEIVE_DROP, self._clock.mono())
 
     def read_errors(self, channel: Channel) -> bool:
         """Take in transmit stamps and ICMP errors; returns whether there was an error among them."""
@@ -75,30 +81,44 @@ class Listener:
                 break
         return troubled
 
-    def deafen(self, number: int, why: Reason) -> None:
-        """What is in flight on this channel now and is not answered cannot be called lost: we may not have heard."""
-        self._deaf_ns[number], self._deaf_why[number] = self._clock.mono(), why
-        self._last_deaf_ns = max(self._last_deaf_ns, int(self._deaf_ns[number]))
-
     def _take_stamps(self, count: int, channel: Channel) -> bool:
-        inbox, flights = self._inbox, self._flights
+        inbox, flights, family = self._inbox, self._flights, channel.options.family
         stamps = inbox.stamps(count)
-        is_tx = (stamps > 0) & (inbox.control[:count, 84] == EE_ORIGIN_TIMESTAMPING)
+        linked = inbox.control_u64[:count, _LINK_AT // 8 + 1] == _LINK_HEAD[family]
+        origin = inbox.control[:count, _ORIGIN[family]]
+        if not linked.all():
+            origin = np.where(linked, origin, inbox.control[:count, _BARE_ORIGIN])
+        is_tx = (stamps > 0) & (origin == EE_ORIGIN_TIMESTAMPING)
         lengths = inbox.lengths[:count]
         place, known = flights.find(*icmp.tokens(inbox.packets[:count], lengths))
         known &= is_tx
-        if known.all():
+        if known.all() and linked.all():
             flights.tx_ns[place] = stamps
+            self._take_ways(place, slice(count), family)
             return False
         flights.tx_ns[place[known]] = stamps[known]
+        known &= linked
+        self._take_ways(place[known], np.flatnonzero(known), family)
         errors = np.flatnonzero(~is_tx)
         for i in errors:
-            self._take_error(int(i), 64 if stamps[i] else 0, channel)
+            self._take_error(int(i), channel)
         return len(errors) > 0
 
-    def _take_error(self, i: int, base: int, channel: Channel) -> None:
+    def _take_ways(self, place: IntArray, which: slice | IntArray, family: int) -> None:
+        """By which link, and from which address, these left."""
+        flights, words = self._flights, self._inbox.control_u32
+        if family == 4:
+            flights.link[place], flights.source[place] = words[which, 20], words[which, 21]
+        else:
+            halves = self._inbox.control_u64
+            flights.link[place], flights.source[place] = words[which, 24], halves[which, 18] ^ halves[which, 19]
+
+    def _take_error(self, i: int, channel: Channel) -> None:
         """An ICMP error, or an error of our own stack, from the error queue: rare, so one by one."""
         control, packet = self._inbox.control[i], self._inbox.packets[i]
+        base = error_at(control.tobytes(), int(self._inbox.control_lengths[i]))
+        if base is None:
+            return
         origin, kind, code = (int(x) for x in control[base + 20 : base + 23])
         if kind not in _FATAL.get(origin, ()):
             return  # not the end of a probe, or an error of our own send, which the send itself has told
@@ -108,11 +128,13 @@ class Listener:
         if place is None:
             self._audit.strangers += 1
             return
-        self._flights.state[place] = flight.LOST
         row = int(self._flights.row[place])
         name = control[base + 32 : base + 60]
-        offender = name[4:8] if channel.options.family == 4 else name[8:24]
-        self.offenders[row] = str(ipaddress.ip_address(offender.tobytes()))
+        offender = (name[4:8] if channel.options.family == 4 else name[8:24]).tobytes()
+        if self._faults.links.owns(word_of(offender)) and not len(self._excuse(np.array([place]))):
+            return  # our own host could not hand it on, since a link of ours was down
+        self._flights.state[place] = flight.LOST
+        self.offenders[row] = str(ipaddress.ip_address(offender))
         self._outlet.tell(np.array([place]), Outcome.REFUSED, detail=np.array([kind << 8 | code], np.uint16))
 
     def _source(self, i: int, family: int) -> tuple[int, int]:
@@ -219,16 +241,29 @@ class Listener:
         return rtt, flags
 
     def lose(self, place: IntArray) -> None:
-        """These are overdue: lost, or unheard because we could not listen while they were out."""
-        flights = self._flights
-        flights.state[place] = flight.LOST
-        if self._last_deaf_ns >= int(flights.mono_ns[place].min()):
-            unheard = self._deaf_ns[flights.channel[place]] >= flights.mono_ns[place]
-            flights.state[place[unheard]] = flight.UNHEARD
-            why = self._deaf_why[flights.channel[place[unheard]]]
-            self._outlet.tell(place[unheard], Outcome.UNMEASURED, detail=why)
-            place = place[~unheard]
-            if not len(place):
-                return
-        self._outlet.tell(place, Outcome.LOST)
-        self._sessions.missed(flights.row[place], self._clock.mono())
+        """These are overdue: lost, or unheard because our own host could not hear while they were out."""
+        place = self._excuse(place)
+        if len(place):
+            self._flights.state[place] = flight.LOST
+            self._outlet.tell(place, Outcome.LOST)
+            self._sessions.missed(self._flights.row[place], self._clock.mono())
+
+    def _excuse(self, place: IntArray) -> IntArray:
+        """Tell those that are our own fault as unmeasured; returns the others."""
+        why = self._faults.reasons_for(place)
+        ours = why != NOT_OURS
+        self._flights.state[place[ours]] = flight.UNHEARD
+        self._outlet.tell(place[ours], Outcome.UNMEASURED, detail=why[ours])
+        others: IntArray = place[~ours]
+        return others
+
+
+def error_at(control: bytes, length: int) -> int | None:
+    """Where the extended error stands among the control messages of an entry of the error queue."""
+    at = 0
+    while at + 16 <= min(length, len(control)):
+        size, level, kind = struct.unpack_from("qii", control, at)
+        if (level, kind) in _RECVERR:
+            return at
+        at += max(size + 7 & ~7, 16)
+    return None

@@ -17,6 +17,7 @@ from netsla.probes import flight
 from netsla.probes.audit import Clock
 from netsla.probes.batch import Outbox, random_words
 from netsla.probes.channel import Channel, source_present
+from netsla.probes.faults import OwnFaults
 from netsla.probes.flight import Flights
 from netsla.probes.lane import Lane
 from netsla.probes.outlet import Outlet
@@ -49,9 +50,12 @@ REASONS: dict[int, Reason] = {
 class Sender:
     """Sends slices of lanes."""
 
-    def __init__(self, flights: Flights, outlet: Outlet, clock: Clock, relieve: Callable[[Channel], bool]) -> None:
+    def __init__(
+        self, flights: Flights, outlet: Outlet, clock: Clock, relieve: Callable[[Channel], bool], faults: OwnFaults
+    ) -> None:
         """`relieve` reads the errors that wait on a channel, and tells whether there was one."""
         self._flights, self._outlet, self._clock, self._relieve = flights, outlet, clock, relieve
+        self._faults = faults
         self._words = random_words(_WORDS)
 
     def send(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> int:
@@ -87,6 +91,7 @@ class Sender:
             reasons[:] = Reason.SOURCE_GONE  # the kernel calls it EINVAL, like a blackhole route
         at = (shift + index) & (self._flights.size - 1)
         self._flights.state[at] = flight.FREE
+        self._faults.refuse(self._flights.row[at], reasons, self._clock.mono())
         self._outlet.tell(at, Outcome.UNMEASURED, detail=reasons)
 
     def _nonces(self, count: int) -> npt.NDArray[np.uint64]:

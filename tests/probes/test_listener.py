@@ -14,6 +14,7 @@ from netsla.probes import flight
 from netsla.probes.audit import Audit
 from netsla.probes.batch import Inbox
 from netsla.probes.channel import Channel, Options
+from netsla.probes.faults import OwnFaults
 from netsla.probes.flight import Flights
 from netsla.probes.lane import address_words
 from netsla.probes.listener import Listener
@@ -51,7 +52,9 @@ class Rig:
         self.sessions = Sessions()
         self.sessions.cover(PROBES)
         self.outlet = Outlet(self.flights)
-        self.listener = Listener(self.flights, self.outlet, self.sessions, self.audit, self.clock)
+        self.faults = OwnFaults(self.flights, lambda _: self.channel.options)
+        self.faults.cover(PROBES)
+        self.listener = Listener(self.flights, self.outlet, self.sessions, self.audit, self.clock, self.faults)
         self.listener._inbox = self.inbox
         self.channel = cast("Channel", SimpleNamespace(options=Options(self.family), raw=False, fd=-1))
         flights = self.flights
@@ -220,7 +223,7 @@ def test_without_kernel_stamps_user_space_stands_in_and_says_so() -> None:
 @pytest.mark.parametrize("why", [Reason.RECEIVE_DROP, Reason.OVERRUN, Reason.SOURCE_GONE])
 def test_what_was_in_flight_while_deaf_is_unmeasured_and_the_rest_lost(why: Reason) -> None:
     rig = Rig()
-    rig.listener.deafen(0, why)
+    rig.faults.deafen(0, why, rig.clock.mono())
     rig.flights.mono_ns[600:] = rig.clock.mono() + 1  # sent afterwards
     rig.flights.channel[:100] = 3  # on a socket that heard well
     rig.listener.lose(np.arange(PROBES))

@@ -1,0 +1,134 @@
+"""Whose fault is silence? What our own host did while a probe was out, so that it is not called lost.
+
+Rules: only evidence excuses, and only who is concerned: a socket that could not hear, a send to the same row that our
+own host refused, the link it left by (as the transmit stamp tells) or its source address gone, no route to its target.
+Asked only for probes that are about to be called lost, a batch at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import IntArray, Reason, RowArray
+from netsla.probes.channel import Options
+from netsla.probes.flight import Flights, Records
+from netsla.probes.links import Links
+from netsla.probes.netlink import Ask, Routes
+
+NOT_OURS = 0xFFFF  # in place of a Reason: nothing of ours excuses it
+_CHANNELS = 1 << 16
+_CUT_OFF = (Reason.NO_ROUTE, Reason.PROHIBITED, Reason.INTERFACE_DOWN, Reason.SOURCE_GONE)
+"""What refuses a packet out also keeps its answer from coming in; a full buffer or a large packet does not."""
+_REFUSALS = {
+    -errno.ENETUNREACH: Reason.NO_ROUTE,
+    -errno.EHOSTUNREACH: Reason.NO_ROUTE,
+    -errno.EACCES: Reason.PROHIBITED,
+}
+_PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
+
+Reasons = npt.NDArray[np.uint16]
+
+
+class OwnFaults:
+    """Everything of ours that a probe's silence may be due to."""
+
+    def __init__(self, flights: Flights, options_of: Callable[[int], Options]) -> None:
+        """`options_of` gives the options of a channel by its number."""
+        self._flights, self._options_of = flights, options_of
+        self.links = Links()
+        self._routes: Routes | None = None
+        self._deaf_ns = np.full(_CHANNELS, -1, np.int64)  # by channel: when it last could not hear, monotonic
+        self._deaf_why = np.zeros(_CHANNELS, np.uint16)
+        self._refused_ns = np.zeros(0, np.int64)  # by row: when our own host last refused a send
+        self._refused_why = np.zeros(0, np.uint16)
+
+    def open(self, mono_ns: int) -> None:
+        """Begin to watch, in the network namespace of the calling thread."""
+        self.links.open(mono_ns)
+        if self.links.problem is None:
+            self._routes = Routes()
+
+    def cover(self, rows: int) -> None:
+        """Make room for more rows."""
+        more = rows - len(self._refused_ns)
+        if more > 0:
+            self._refused_ns = np.pad(self._refused_ns, (0, more), constant_values=-1)
+            self._refused_why = np.pad(self._refused_why, (0, more))
+
+    def deafen(self, number: int, why: Reason, mono_ns: int) -> None:
+        """What is in flight on this channel now and is not answered cannot be called lost: we may not have heard."""
+        self._deaf_ns[number], self._deaf_why[number] = mono_ns, why
+
+    def refuse(self, rows: RowArray, reasons: Reasons, mono_ns: int) -> None:
+        """Our own host refused to send to these rows: what is out to them may not find back either."""
+        cut = np.isin(reasons, _CUT_OFF)
+        self._refused_ns[rows[cut]], self._refused_why[rows[cut]] = mono_ns, reasons[cut]
+
+    def reasons_for(self, place: IntArray) -> Reasons:
+        """Why each of these flights is unmeasured rather than lost; NOT_OURS where nothing speaks for that."""
+        ours = self._flights.ring[place]
+        sent, row, channel = ours["mono_ns"], ours["row"], ours["channel"]
+        why = np.full(len(ours), NOT_OURS, np.uint16)
+        deaf, refused = self._deaf_ns[channel] >= sent, self._refused_ns[row] >= sent
+        why[refused] = self._refused_why[row[refused]]
+        why[deaf] = self._deaf_why[channel[deaf]]
+        self._by_link(ours, ours["link"], why)
+        open_ones = np.flatnonzero(why == NOT_OURS)
+        if len(open_ones):
+            self._by_route(ours, open_ones, why)
+        return why
+
+    def _by_link(self, ours: Records, link: npt.NDArray[np.uint32], why: Reasons) -> None:
+        """A link or an address was gone while they were out."""
+        sent = ours["mono_ns"]
+        for fault in self.links.since(int(sent.min())):
+            hit = fault.concerns(link, ours["source"]) & fault.during(sent, sent + ours["timeout_ns"])
+            why[hit & (why == NOT_OURS)] = fault.reason
+
+    def _by_route(self, ours: Records, chosen: IntArray, why: Reasons) -> None:
+        """No route now; or, where no stamp tells the link it left by, its route leads to one that was down."""
+        if self._routes is None:
+            return
+        some = ours[chosen]
+        keys = list(zip(some["channel"].tolist(), some["high"].tolist(), some["low"].tolist(), strict=True))
+        distinct = list(dict.fromkeys(keys))
+        way = dict(zip(distinct, self._routes.find([self._ask(*key) for key in distinct]), strict=True))
+        ways = np.array([way[key] for key in keys])
+        for code in _REFUSALS.keys() & set(ways.tolist()):
+            why[chosen[ways == code]] = _REFUSALS[code]
+        unstamped = some["link"] == 0
+        if unstamped.any():
+            link = np.where(unstamped & (ways > 0), ways, 0).astype(np.uint32)
+            part = why[chosen]
+            self._by_link(some, link, part)
+            why[chosen] = part
+
+    def _ask(self, channel: int, high: int, low: int) -> Ask:
+        options = self._options_of(channel)
+        packed = low.to_bytes(4, "little") if options.family == 4 else pack_words(high, low)
+        source = _packed(options.source) if options.source is not None else b""
+        return Ask(packed, source, options.dscp, 0, _PROTOCOL[options.family])
+
+    def close(self) -> None:
+        """Stop watching."""
+        self.links.close()
+        if self._routes is not None:
+            self._routes.close()
+            self._routes = None
+
+
+def pack_words(high: int, low: int) -> bytes:
+    """An IPv6 address from its two machine words."""
+    return high.to_bytes(8, "little") + low.to_bytes(8, "little")
+
+
+@lru_cache(256)
+def _packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed

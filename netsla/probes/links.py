@@ -1,0 +1,147 @@
+"""What happened to this host's own links and addresses: since when, until when, and whose flights that concerns.
+
+Rules: pure bookkeeping over rtnetlink's news. A fault concerns what left by that link, or from an address that the link
+holds, and nothing else: the flapping link of a container excuses nobody's loss. The kernel tells of a fault a moment
+after it happened, and we read once per tick; so a fault begins, for us, `GRACE_NS` before the reading that missed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netsla.model import MILLISECOND, SECOND, IntArray, Reason
+from netsla.probes.netlink import AddressNews, LinkNews, Monitor, News
+
+GRACE_NS = 50 * MILLISECOND  # within which the kernel tells; no probe is called lost earlier after its time limit
+FOREVER = 1 << 62
+_REMEMBER_NS = 120 * SECOND  # longer than any flight
+
+
+@dataclass(slots=True)
+class Fault:
+    """Link `index` (0: none), and these source addresses, were not to be used between two instants (monotonic ns)."""
+
+    index: int
+    sources: frozenset[int]
+    begin_ns: int
+    end_ns: int
+    reason: Reason
+
+    def concerns(self, link: npt.NDArray[np.uint32], source: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Which of these flights left by that link or from such an address; 0: it never left."""
+        left: npt.NDArray[np.bool_] = link != 0
+        hit: npt.NDArray[np.bool_] = left & (link == self.index)
+        if self.sources:
+            hit |= left & np.isin(source, np.array(list(self.sources), np.uint64))
+        return hit
+
+    def during(self, begin: IntArray, end: IntArray) -> npt.NDArray[np.bool_]:
+        """Which of these spans (monotonic ns) it falls into."""
+        hit: npt.NDArray[np.bool_] = (begin <= self.end_ns) & (end >= self.begin_ns)
+        return hit
+
+
+class Links:
+    """Links, addresses, and what befell them."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self._links: dict[int, LinkNews] = {}
+        self._addresses: set[tuple[int, int]] = set()  # link, word
+        self._seen_ns = 0
+        self._monitor: Monitor | None = None
+        self._problem: OSError | None = None
+
+    def open(self, mono_ns: int) -> None:
+        """Begin to watch, in the network namespace of the calling thread."""
+        try:
+            self._monitor = Monitor()
+        except OSError as error:
+            self._problem = error
+            return
+        self._seen_ns = mono_ns
+        for news in self._monitor.survey():
+            self._take(news, mono_ns)
+
+    @property
+    def problem(self) -> str | None:
+        """Why links are not watched, and the remedy."""
+        if self._problem is None:
+            return None
+        return (
+            f"our own links are not watched ({self._problem.strerror}): what is in flight when one goes down "
+            "counts as lost; allow AF_NETLINK (RestrictAddressFamilies= of the unit)"
+        )
+
+    def poll(self, mono_ns: int) -> None:
+        """Take in what happened up to now; costs a microsecond if nothing did."""
+        if self._monitor is None:
+            return
+        news = self._monitor.read()
+        if news is None:
+            self._compare(self._monitor.survey(), mono_ns)
+        elif news:
+            self.tell(news, mono_ns)
+        self._seen_ns = mono_ns
+
+    def tell(self, news: list[News], mono_ns: int) -> None:
+        """These happened between the last reading and now."""
+        self.faults = [fault for fault in self.faults if fault.end_ns > mono_ns - _REMEMBER_NS]
+        for one in news:
+            self._take(one, mono_ns)
+
+    def _compare(self, present: list[News], mono_ns: int) -> None:
+        """News were lost: what differs has happened."""
+        links = {one.index for one in present if isinstance(one, LinkNews)}
+        held = {(one.index, one.word) for one in present if isinstance(one, AddressNews)}
+        gone: list[News] = [LinkNews(index, "", False, 0, False) for index in self._links if index not in links]
+        gone += [AddressNews(index, word, False) for index, word in self._addresses - held]
+        self.tell(present + gone, mono_ns)
+
+    def _take(self, news: News, mono_ns: int) -> None:
+        if isinstance(news, LinkNews):
+            self._take_link(news, mono_ns)
+        elif news.there:
+            self._addresses.add((news.index, news.word))
+        elif (news.index, news.word) in self._addresses:
+            self._addresses.remove((news.index, news.word))
+            if not self.owns(news.word):
+                self._fault(0, frozenset({news.word}), mono_ns, mono_ns, Reason.SOURCE_GONE)
+
+    def _take_link(self, news: LinkNews, mono_ns: int) -> None:
+        old = self._links.get(news.index)
+        for fault in self.faults:
+            if fault.index == news.index and fault.end_ns == FOREVER and news.usable:
+                fault.end_ns = mono_ns
+        if not news.usable and (old is None or old.usable):
+            self._fault(news.index, self._held_by(news.index), mono_ns, FOREVER, Reason.INTERFACE_DOWN)
+        elif news.usable and old is not None and old.usable and old.losses != news.losses:
+            self._fault(news.index, self._held_by(news.index), mono_ns, mono_ns, Reason.INTERFACE_DOWN)
+        if news.there:
+            self._links[news.index] = news
+        else:
+            self._links.pop(news.index, None)
+
+    def _fault(self, index: int, sources: frozenset[int], now_ns: int, end_ns: int, reason: Reason) -> None:
+        self.faults.append(Fault(index, sources, min(self._seen_ns, now_ns) - GRACE_NS, end_ns, reason))
+
+    def _held_by(self, index: int) -> frozenset[int]:
+        return frozenset(word for link, word in self._addresses if link == index)
+
+    def owns(self, word: int) -> bool:
+        """Whether this is an address of our own host."""
+        return any(word == held for _, held in self._addresses)
+
+    def since(self, begin_ns: int) -> Iterator[Fault]:
+        """The faults that were not over then (monotonic ns)."""
+        return (fault for fault in self.faults if fault.end_ns >= begin_ns)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None

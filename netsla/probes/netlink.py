@@ -1,0 +1,214 @@
+"""What the kernel tells of links, addresses and routes: rtnetlink messages <-> values, and the two sockets for them.
+
+Rules: nothing here decides. Layouts are those of rtnetlink(7) and linux/if_link.h; integers are in the host's order.
+No privilege is needed, and no lock of the kernel's is taken by a lookup of a route.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_ERROR, _DONE, _NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _DELADDR, _GETADDR = 2, 3, 16, 17, 18, 20, 21, 22
+_NEWROUTE, _GETROUTE = 24, 26
+_REQUEST, _DUMP = 1, 0x300
+_GROUPS = 1 | 0x10 | 0x100  # RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
+_HEAD, _LINK, _ADDRESS, _ROUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=BBBBi"), 12
+_ATTRIBUTE = struct.Struct("=HH")
+_IFLA_NAME, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 48, 1, 2
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_IP_PROTO = 1, 2, 4, 27
+_UP, _RUNNING, _LOWER_UP = 1, 0x40, 0x10000
+_USABLE = _UP | _RUNNING | _LOWER_UP
+_READ = 1 << 16
+_ROOM = 4 << 20  # bytes of receive buffer asked for
+_AT_ONCE = 32  # lookups a call: their answers fit the smallest receive buffer
+
+
+@dataclass(frozen=True, slots=True)
+class LinkNews:
+    """A link as it is now; `losses` counts how often its carrier was lost."""
+
+    index: int
+    name: str
+    usable: bool
+    losses: int
+    there: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AddressNews:
+    """An address of the host (see `word_of`) on a link, there or gone."""
+
+    index: int
+    word: int
+    there: bool = True
+
+
+News = LinkNews | AddressNews
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Which way would a packet go? Addresses are packed; `scope` is the link of a link-local one, or 0."""
+
+    target: bytes
+    source: bytes = b""
+    dscp: int = 0
+    scope: int = 0
+    protocol: int = 0
+
+
+def word_of(packed: bytes) -> int:
+    """An address as one machine word: IPv4 little-endian, of IPv6 the two halves over each other."""
+    if len(packed) == 4:
+        return int.from_bytes(packed, "little")
+    return int.from_bytes(packed[:8], "little") ^ int.from_bytes(packed[8:], "little")
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(type, sequence number, body) of each message."""
+    at = 0
+    while at + _HEAD.size <= len(data):
+        length, kind, _, sequence, _ = _HEAD.unpack_from(data, at)
+        yield kind, sequence, data[at + _HEAD.size : at + length]
+        at += max(length + 3 & ~3, _HEAD.size)
+
+
+def _attributes(data: bytes) -> dict[int, bytes]:
+    found, at = {}, 0
+    while at + 4 <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        found[kind & 0x3FFF] = data[at + 4 : at + length]
+        at += max(length + 3 & ~3, 4)
+    return found
+
+
+def news_of(kind: int, body: bytes) -> News | None:
+    """What a message tells, or None."""
+    if kind in (_NEWLINK, _DELLINK):
+        family, _, index, flags, _ = _LINK.unpack_from(body)
+        if family:
+            return None  # of a bridge: a port that leaves it is still a link
+        more = _attributes(body[_LINK.size :])
+        losses = int.from_bytes(more.get(_IFLA_CARRIER_DOWN_COUNT, b""), "little")
+        name = more.get(_IFLA_NAME, b"").rstrip(b"\0").decode(errors="replace")
+        there = kind == _NEWLINK
+        return LinkNews(index, name, there and flags & _USABLE == _USABLE, losses, there)
+    if kind in (_NEWADDR, _DELADDR):
+        index = _ADDRESS.unpack_from(body)[4]
+        more = _attributes(body[_ADDRESS.size :])
+        packed = more.get(_IFA_LOCAL) or more.get(_IFA_ADDRESS)
+        return AddressNews(index, word_of(packed), kind == _NEWADDR) if packed else None
+    return None
+
+
+class Monitor:
+    """Tells what happens to links and addresses. Opening raises OSError where the host forbids it."""
+
+    def __init__(self) -> None:
+        self._socket = _open()
+        try:
+            self._socket.bind((0, _GROUPS))
+        except OSError:
+            self._socket.close()
+            raise
+
+    def read(self) -> list[News] | None:
+        """What happened since the last call; None: more than we were told of."""
+        found: list[News] = []
+        while True:
+            try:
+                data = self._socket.recv(_READ)
+            except BlockingIOError:
+                return found
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                return None
+            found += [news for kind, _, body in _messages(data) if (news := news_of(kind, body)) is not None]
+
+    def survey(self) -> list[News]:
+        """Everything as it is now."""
+        found: list[News] = []
+        with _open() as sock:
+            sock.setblocking(True)  # the kernel answers in the call itself
+            for kind in (_GETLINK, _GETADDR):
+                sock.send(_HEAD.pack(_HEAD.size + 16, kind, _REQUEST | _DUMP, 1, 0) + bytes(16))
+                found += self._dumped(sock)
+        return found
+
+    def _dumped(self, sock: socket.socket) -> Iterator[News]:
+        while True:
+            for kind, _, body in _messages(sock.recv(_READ)):
+                if kind in (_DONE, _ERROR):
+                    return
+                news = news_of(kind, body)
+                if news is not None:
+                    yield news
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+class Routes:
+    """Asks the kernel which way packets would go."""
+
+    def __init__(self) -> None:
+        self._socket = _open()
+
+    def find(self, asks: Sequence[Ask]) -> list[int]:
+        """By ask: the index of the link out, -errno where our own host would refuse, 0 where that cannot be told."""
+        found = [0] * len(asks)
+        for begin in range(0, len(asks), _AT_ONCE):
+            some = asks[begin : begin + _AT_ONCE]
+            self._socket.send(b"".join(_request(begin + i, ask) for i, ask in enumerate(some)))
+            for _ in some:
+                try:
+                    data = self._socket.recv(_READ)
+                except BlockingIOError:
+                    break  # no room for an answer: cannot be told
+                for kind, number, body in _messages(data):
+                    if number < len(found):
+                        found[number] = _way(kind, body)
+        return found
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+def _open() -> socket.socket:
+    kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    sock = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
+    return sock
+
+
+def _request(number: int, ask: Ask) -> bytes:
+    bits = 8 * len(ask.target)
+    family = socket.AF_INET if bits == 32 else socket.AF_INET6
+    route = struct.pack("=8BI", family, bits, bits if ask.source else 0, ask.dscp << 2, 0, 0, 0, 0, 0)
+    body = route + _attribute(_RTA_DST, ask.target)
+    if ask.source:
+        body += _attribute(_RTA_SRC, ask.source)
+    if ask.scope:
+        body += _attribute(_RTA_OIF, ask.scope.to_bytes(4, "little"))
+    if ask.protocol:
+        body += _attribute(_RTA_IP_PROTO, bytes([ask.protocol]))
+    return _HEAD.pack(_HEAD.size + len(body), _GETROUTE, _REQUEST, number, 0) + body
+
+
+def _attribute(kind: int, value: bytes) -> bytes:
+    return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def _way(kind: int, body: bytes) -> int:
+    if kind == _ERROR:
+        return int.from_bytes(body[:4], "little", signed=True)
+    if kind != _NEWROUTE:
+        return 0
+    return int.from_bytes(_attributes(body[_ROUTE:]).get(_RTA_OIF, b""), "little")

@@ -1,0 +1,127 @@
+"""rtnetlink against the kernel itself, in a namespace of its own."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+from collections.abc import Iterator
+
+import pytest
+
+from netsla.probes.netlink import AddressNews, Ask, LinkNews, Monitor, Routes, news_of, word_of
+from tests.probes.wiring import Namespace
+
+pytestmark = pytest.mark.netns
+
+
+def packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
+
+
+@pytest.fixture
+def monitor(namespace: Namespace) -> Iterator[Monitor]:
+    namespace.set("ipv6/conf/default/accept_dad", "0")
+    namespace.ip("link", "add", "near", "type", "veth", "peer", "name", "peer")
+    one = Monitor()
+    yield one
+    one.close()
+
+
+def index_of(monitor: Monitor, name: str) -> int:
+    return next(one.index for one in monitor.survey() if isinstance(one, LinkNews) and one.name == name)
+
+
+def links(monitor: Monitor, index: int) -> list[LinkNews]:
+    """What is told of a link, in order."""
+    return [one for one in monitor.read() or () if isinstance(one, LinkNews) and one.index == index]
+
+
+def test_carrier_comes_and_goes_with_the_other_end(namespace: Namespace, monitor: Monitor) -> None:
+    index = index_of(monitor, "near")
+    namespace.ip("link", "set", "near", "up")
+    assert not any(one.usable for one in links(monitor, index))  # no carrier yet
+    namespace.ip("link", "set", "peer", "up")
+    now = next(one for one in monitor.survey() if isinstance(one, LinkNews) and one.index == index)
+    assert now.usable
+    namespace.ip("link", "set", "peer", "down")
+    later = next(one for one in monitor.survey() if isinstance(one, LinkNews) and one.index == index)
+    assert (later.usable, later.losses) == (False, now.losses + 1)
+
+
+def test_a_link_that_is_deleted_is_there_no_more(namespace: Namespace, monitor: Monitor) -> None:
+    index = index_of(monitor, "near")
+    namespace.ip("link", "del", "near")
+    assert links(monitor, index)[-1] == LinkNews(index, "near", False, 1, False)  # it began without carrier
+
+
+@pytest.mark.parametrize("address", ["10.40.0.1", "fd40::1"])
+def test_addresses_come_and_go(namespace: Namespace, monitor: Monitor, address: str) -> None:
+    index, word = index_of(monitor, "near"), word_of(packed(address))
+    network = f"{address}/{24 if '.' in address else 64}"
+    namespace.ip("addr", "add", network, "dev", "near")
+    assert AddressNews(index, word) in (monitor.read() or ())
+    assert AddressNews(index, word) in monitor.survey()
+    namespace.ip("addr", "del", network, "dev", "near")
+    assert AddressNews(index, word, there=False) in (monitor.read() or ())
+
+
+def test_nothing_happened(monitor: Monitor) -> None:
+    assert monitor.read() == []
+
+
+def test_more_than_the_buffer_holds_is_said(namespace: Namespace, monitor: Monitor, small_buffer: None) -> None:
+    crowded = Monitor()
+    for number in range(1, 40):
+        namespace.ip("addr", "add", f"10.41.0.{number}/24", "dev", "near")
+    assert crowded.read() is None
+    crowded.close()
+
+
+@pytest.fixture
+def small_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsla.probes.netlink._ROOM", 1024)
+
+
+def test_a_port_that_leaves_a_bridge_is_no_news() -> None:
+    assert news_of(17, bytes([7]) + bytes(15)) is None  # RTM_DELLINK of AF_BRIDGE
+
+
+@pytest.mark.parametrize(("net", "inside", "outside"), [("10.0.0.0/8", "10.1.0.1", "11.0.0.1")])
+@pytest.mark.parametrize("dscp", [0, 46])
+def test_routes_of_ipv4(namespace: Namespace, monitor: Monitor, net: str, inside: str, outside: str, dscp: int) -> None:
+    routes = Routes()
+    lead(namespace, net, "10.40.0.1/24", ("10.2.0.0/16", "10.3.0.0/16"))
+    way = index_of(monitor, "near")
+    asks = [Ask(packed(a), dscp=dscp, protocol=1) for a in (inside, outside, "10.2.0.1", "10.3.0.1", inside)]
+    assert routes.find(asks) == [way, -errno.ENETUNREACH, -errno.EHOSTUNREACH, -errno.EACCES, way]
+    assert routes.find([Ask(packed(inside), packed("10.40.0.1"))]) == [way]
+    routes.close()
+
+
+def test_routes_of_ipv6(namespace: Namespace, monitor: Monitor) -> None:
+    routes = Routes()
+    lead(namespace, "fd00::/8", "fd40::1/64", ("fd02::/16", "fd03::/16"))
+    way = index_of(monitor, "near")
+    asks = [Ask(packed(a), dscp=46, protocol=58) for a in ("fd01::1", "2001:db8::1", "fd02::1", "fd03::1")]
+    assert routes.find(asks) == [way, -errno.ENETUNREACH, -errno.EHOSTUNREACH, -errno.EACCES]
+    assert routes.find([Ask(packed("fe80::1"), scope=way)]) == [way]
+    routes.close()
+
+
+def lead(namespace: Namespace, net: str, own: str, refused: tuple[str, str]) -> None:
+    """Routes by way of the link, and two that refuse: unreachable and prohibit."""
+    for end in ("near", "peer"):
+        namespace.ip("link", "set", end, "up")
+    namespace.ip("addr", "add", own, "dev", "near")
+    namespace.ip("route", "add", net, "dev", "near")
+    for kind, network in zip(("unreachable", "prohibit"), refused, strict=True):
+        namespace.ip("route", "add", kind, network)
+
+
+def test_many_routes_at_once(namespace: Namespace, monitor: Monitor) -> None:
+    routes = Routes()
+    lead(namespace, "10.0.0.0/8", "10.40.0.1/24", ("10.2.0.0/16", "10.3.0.0/16"))
+    way = index_of(monitor, "near")
+    asks = [Ask(packed(f"10.{2 if i % 3 else 1}.{i // 256}.{i % 256}")) for i in range(1000)]
+    assert routes.find(asks) == [-errno.EHOSTUNREACH if i % 3 else way for i in range(1000)]
+    routes.close()
