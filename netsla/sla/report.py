@@ -28,13 +28,12 @@ from netsla.sla.promise import judge_time, repaired_in
 from netsla.sla.recorded import Recorded
 from netsla.sla.settlement import Case, chronic, lines, own_share
 from netsla.sla.spans import total_ns
-from netsla.sla.timeline import Balance, Timeline, timeline
+from netsla.sla.timeline import FOR_EVER, Balance, Timeline, timeline
 
 Read = Callable[[str], Sequence[Recorded]]
 Histogram = Callable[[str, tuple[str, ...]], IntArray | None]  # (endpoint, probes) -> BUCKETS counts over the period
 Watch = Callable[[Endpoint, Timeline, Sequence[Recorded]], None]  # sees every endpoint's time as it is settled
 _Value = Fraction | float | None
-_FOR_EVER = 2**62
 _BEFORE_NS, _AFTER_NS = 93 * 86_400 * SECOND, 31 * 86_400 * SECOND  # planned work matters to context, too
 
 
@@ -141,7 +140,7 @@ def settle_agreement(
 
     Raises NetslaError on unusable records.
     """
-    known_ns = _FOR_EVER if until_ns is None else until_ns
+    known_ns = FOR_EVER if until_ns is None else until_ns
     judging = _Rules(agreement, period, tuple(exclusions))
     settled: dict[str, _Settled] = {}
     for number, endpoint in enumerate(agreement.endpoints, 1):
@@ -215,7 +214,7 @@ def _endpoint(
 ) -> _Settled:  # fmt: skip
     names = {spec.name for spec in deciding(endpoint)}
     votes = [part for part in parts if part.probe in names]
-    line = timeline(agreement, endpoint, period, votes, judging.of(endpoint), min(known_ns, _FOR_EVER))
+    line = timeline(agreement, endpoint, period, votes, judging.of(endpoint), known_ns)
     if watch is not None:
         watch(endpoint, line, parts)
     judged = [_judge(agreement, period, endpoint, one, line, parts, histogram) for one in endpoint.objectives]
@@ -224,7 +223,7 @@ def _endpoint(
     )
     unexcluded: list[_Value] = [None] * len(judged)
     if line.balance.account.excluded_ns:
-        plain = timeline(agreement, endpoint, period, votes, (), min(known_ns, _FOR_EVER))
+        plain = timeline(agreement, endpoint, period, votes, (), known_ns)
         unexcluded = [_judge(agreement, period, endpoint, o, plain, parts, None)[0].value for o in endpoint.objectives]
     return _Settled(
         line.balance, chronic(agreement, line, period), tuple(cases), tuple(other for _, other in judged),

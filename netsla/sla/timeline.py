@@ -3,7 +3,9 @@
 Rules: the uptime method runs over everything recorded (context before and after the period included), so that an
 outage over the edge is judged on its whole length (SLA R12); only scheduled time is accounted: period ∩ term ∩
 active time ∩ service hours. A missing interval is UNKNOWN(agent_down) (SLA R14). The undecided end of a
-sliding method is accounted as unknown from its first interval against the state on: nobody knows yet.
+sliding method is accounted as unknown: nobody knows yet. While more is to come, that is what stands against the state
+and all after it; of records that nothing follows (`until_ns` FOR_EVER) it is all of the newest n - 1 (SLA R4). An end
+that agrees with the state all through is decided: no run can begin in it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from netsla.sla.uptime import DOWN, UP, Settled, settle
 
 TOO_FEW, UNDECIDED = 253, 254  # reasons beside those of `Reason`
 _WORDS = {TOO_FEW: "too_few_samples", UNDECIDED: "provisional"}
+FOR_EVER = 2**62  # ns; `until_ns` of records that are all there will ever be
 _REACH_NS = 400 * 86_400 * SECOND  # records further from the period than this are not looked at
 
 
@@ -124,7 +127,8 @@ def timeline(
     out = excluded(ruled)
     inside = covered_ns(out, start_ns, step_ns) == step_ns if len(out) else np.zeros(count, bool)
     settled = settle(np.where(inside, EXCLUDED, standing).astype(np.int8), rule)
-    undecided = _undecided(settled, standing) if rule.method == "sliding" else np.zeros(count, bool)
+    sliding = rule.method == "sliding"
+    undecided = _undecided(settled, standing, until_ns) if sliding else np.zeros(count, bool)
     code = np.where(undecided, UNKNOWN, settled.code).astype(np.int8)
     reason = _reasons(grids, count)
     reason[undecided] = UNDECIDED
@@ -182,9 +186,11 @@ def _range(period: Period, parts: list[Recorded], until_ns: int, step_ns: int, b
     return first_k, -(-high // step_ns) - first_k
 
 
-def _undecided(settled: Settled, standing: Standings) -> BoolArray:
-    """From the first provisional interval that contradicts the present state on."""
+def _undecided(settled: Settled, standing: Standings, until_ns: int) -> BoolArray:
+    """From the first provisional interval that contradicts the present state on; all of them if none will follow."""
     contrary = settled.provisional & (standing != settled.code)
+    if until_ns == FOR_EVER:
+        return settled.provisional if contrary.any() else contrary
     undecided: BoolArray = settled.provisional & np.maximum.accumulate(contrary) if len(contrary) else contrary
     return undecided
 

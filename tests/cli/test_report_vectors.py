@@ -97,6 +97,27 @@ def test_runs(
 
 
 @pytest.mark.parametrize(
+    ("signs", "down", "up", "provisional"),
+    [
+        ("GGBBGBBBGBGGGGBG", 5, 9, 2),  # the worked example
+        ("GGGGGGGB", 0, 6, 2),  # the newest two, the last of which may be the first of three
+        ("GBBBGGGGBB", 3, 5, 2),
+        ("GBBBGG", 3, 1, 2),  # one more G, and it has been up since the fifth minute
+        ("GBBBGGG", 3, 4, 0),  # nothing in the newest two is against the state: whatever follows, they are up
+        ("GBBBB", 4, 1, 0),
+    ],
+)
+def test_the_newest_of_sliding_are_provisional(
+    tmp_path: Path, signs: str, down: int, up: int, provisional: int
+) -> None:  # fmt: skip
+    _, document = run_pack(tmp_path, signs, uptime=SLIDING3)
+    found = only(document)
+    assert (found["seconds"]["down"], found["seconds"]["up"]) == (down * 60, up * 60)
+    assert found["unknown_seconds"] == ({"provisional": provisional * 60} if provisional else {})
+    assert document["period"]["final"] is (provisional == 0)
+
+
+@pytest.mark.parametrize(
     ("rule", "counts", "step", "down"),
     [
         ("{profile: y1540-2019}", [(10, 8), (10, 7)], 60, 1),  # 20 % is not over 20 %
