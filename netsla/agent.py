@@ -56,6 +56,7 @@ Result = TypeVar("Result")
 PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
 _TURN_S = 1.0  # how often the engine counts and judges
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
+_CLEAR = "\r\x1b[K"  # takes the live line away, on a terminal
 _SWITCH_S = 0.001  # thread switch interval: a long computation delays a prober by this at most, not by 5 ms
 
 
@@ -65,7 +66,8 @@ class Agent:
     def __init__(self, config_path: Path) -> None:
         self._path = config_path
         self._plan, warnings = config.load(config_path)
-        _say(warnings)
+        for warning in warnings:
+            log.warning("%s", warning)
         self._started_ns = time.time_ns()
         self._roster = Roster()
         self._lock = FolderLock(Path(self._plan.agent.state_dir))
@@ -157,6 +159,8 @@ class Agent:
 
     async def _close(self, tasks: set[asyncio.Task[Any]]) -> None:
         self._notifier.stopping("ending")
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # the live line stays as it stood last
         for prober in self._probers.values():
             prober.stop()
         self._names.close()
@@ -248,7 +252,8 @@ class Agent:
                 raise
             finally:
                 self._notifier.ready(self._status_line())
-            _say(warnings)
+            for warning in warnings:
+                log.warning("%s", warning)
             self._history.ledger.note("reload", {"plan": plan.digest})
             log.info("reloaded: %s", self._status_line())
             return self._status_line()
@@ -312,7 +317,7 @@ class Agent:
         if self._vitals.look(facts, self._find_troubles(), self._last_turn):
             self._notifier.watchdog()
         if sys.stderr.isatty():
-            print(f"\r\x1b[K{self._live_line()}", end="", file=sys.stderr, flush=True)
+            print(f"{_CLEAR}{self._live_line()}", end="", file=sys.stderr, flush=True)
 
     def _find_troubles(self) -> Troubles:
         isolated = "isolated: our own references do not answer, or did not just now: figures are frozen"
@@ -414,15 +419,9 @@ class Agent:
         return f"{sent} sent, {received} answered · objectives: {', '.join(standings) or 'none'}{trouble}"
 
     def _status_line(self) -> str:
-        plan, fleet = self._plan, self._fleet
-        count = len(fleet.probes) if fleet else 0
+        count = len(self._fleet.probes) if self._fleet else 0
         where = ", ".join(self._web.urls) if self._web else ""
-        return f"{count} probes, {len(plan.agreements)} agreements; page and /metrics at {where or 'no address'}"
-
-
-def _say(warnings: list[Any]) -> None:
-    for warning in warnings:
-        log.warning("%s", warning)
+        return f"{count} probes, {len(self._plan.agreements)} agreements; page and /metrics at {where or 'no address'}"
 
 
 def _keep(tasks: set[asyncio.Task[Any]], work: Any) -> None:
@@ -437,7 +436,8 @@ async def _main(config_path: Path) -> None:
 
 def run(config_path: Path) -> int:
     """Run the agent in the foreground until SIGTERM or SIGINT; returns the exit code."""
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    form = f"{_CLEAR * sys.stderr.isatty()}%(levelname)s %(message)s"
+    logging.basicConfig(format=form, level=logging.INFO, stream=sys.stderr)
     sys.setswitchinterval(_SWITCH_S)
     try:
         asyncio.run(_main(config_path))

@@ -69,10 +69,12 @@ class OwnMetrics(Collector):
         yield GaugeMetricFamily(
             "netsla_outbox_pending", "Events that some sink has still to be told.", view.outbox_pending
         )
+        connected = GaugeMetricFamily(
+            "netsla_mqtt_connected", "1 while the broker takes what we publish; absent without a broker.", labels=()
+        )
         if view.mqtt_connected is not None:
-            yield GaugeMetricFamily(
-                "netsla_mqtt_connected", "1 while the broker takes what we publish.", float(view.mqtt_connected)
-            )
+            connected.add_metric((), float(view.mqtt_connected))
+        yield connected
         yield CounterMetricFamily(
             "netsla_receive_drops",
             "Packets that our own receive buffers dropped.",

@@ -29,6 +29,7 @@ async def test_metrics(serve: Serve, client: aiohttp.ClientSession) -> None:
     assert families["netsla_clock_steps"].samples[0].value == 1
     assert families["netsla_probe_unmeasured"].samples[0].labels["reason"] == "no_route"
     assert "process_cpu_seconds" in families
+    assert families["netsla_mqtt_connected"].samples == [], "the family is known, its value is not: there is no broker"
     lateness = {s.labels.get("le", s.name[-3:]): s.value for s in families["netsla_schedule_lateness_seconds"].samples}
     assert (lateness["0.0001"], lateness["0.001"], lateness["+Inf"], lateness["sum"]) == (5, 12, 16, 1.25)
 
