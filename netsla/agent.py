@@ -57,7 +57,7 @@ PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, Pr
 _TURN_S = 1.0  # how often the engine counts and judges
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
 _CLEAR = "\r\x1b[K"  # takes the live line away, on a terminal
-_SWITCH_S = 0.001  # thread switch interval: a long computation delays a prober by this at most, not by 5 ms
+_SWITCH_S = 0.0002  # thread switch interval: a long computation delays each step of a prober by so much, not by 5 ms
 
 
 class Agent:
@@ -87,7 +87,6 @@ class Agent:
         self._snapshot: Snapshot | None = None
         self._viewing: asyncio.Future[Snapshot] | None = None
         self._last_turn = 0.0
-        self._standings: list[int] = [0] * len(STANDINGS)
         self._watch = StepWatch()
         self._notifier = Notifier()
         self._end, self._restored = asyncio.Event(), asyncio.Event()
@@ -309,8 +308,6 @@ class Agent:
         now = time.time_ns()
         self._history.keep(self._engine.step(now), self._engine, now)
         self._telling.turn(self._engine, now)
-        numbers = [one.number for one in self._fleet.objectives]
-        self._standings = np.bincount(self._engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
 
     def _watch_over(self) -> None:
         facts = {kind: prober.facts() for kind, prober in self._probers.items()}
@@ -412,9 +409,9 @@ class Agent:
         """What a person who watches `netsla run` wants to see move."""
         engine = self._engine
         sent, received = (int(engine.totals.matrix[column].sum()) for column in (Column.SENT, Column.RECEIVED))
-        standings = [
-            f"{int(n)} {name.replace('_', ' ')}" for name, n in zip(STANDINGS, self._standings, strict=True) if n
-        ]
+        numbers = [one.number for one in self._fleet.objectives] if self._fleet else []
+        count = np.bincount(engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
+        standings = [f"{n} {name.replace('_', ' ')}" for name, n in zip(STANDINGS, count, strict=True) if n]
         trouble = f" · {len(self._vitals.problems)} problems" if self._vitals.problems else ""
         return f"{sent} sent, {received} answered · objectives: {', '.join(standings) or 'none'}{trouble}"
 
