@@ -28,6 +28,7 @@ from netsla.store.outbox import Event
 from netsla.wire import event as wire
 
 log = logging.getLogger("netsla")
+Json = dict[str, Any]
 
 _OWN = f"{wire.OWN}/"
 _UNTOLD = 255  # no standing
@@ -48,6 +49,7 @@ class _Told:
     standing: int = -1
     sequence: int = 0
     opened_id: str = ""  # of its open breach
+    digest: str = ""  # of the plan that its state is of
 
 
 class Alerting:
@@ -66,6 +68,7 @@ class Alerting:
         self._digest = ""
         self._told: dict[str, _Told] = {}
         self._fleet: Fleet | None = None
+        self._former: dict[int, FleetObjective] = {}  # of the layout before, whose ends have still to be told
         self._keys: dict[int, str] = {}
         self._numbers = np.zeros(0, np.int64)
         self._standing = np.zeros(0, np.uint8)
@@ -77,10 +80,12 @@ class Alerting:
         self._digest = digest
         keys = {one.number: wire.key_of(one) for one in fleet.objectives}
         gone: dict[str, bytes | None] = dict.fromkeys(set(self._keys.values()) - set(keys.values()))
+        former = self._fleet.objectives if self._fleet is not None else ()
+        self._former |= {one.number: one for one in former if one.number not in keys}
         self._fleet, self._keys = fleet, keys
         self._numbers = np.array([one.number for one in fleet.objectives], np.int64)
-        for key in gone:
-            self._told.pop(key, None)
+        for key in gone.keys() & self._told.keys():
+            self._told[key].standing = -1  # its sequence goes on, should it come back
         self._standing = np.full(len(fleet.objectives), _UNTOLD, np.uint8)
         if gone:
             self._box.put(gone, ())
@@ -93,16 +98,18 @@ class Alerting:
         warned: dict[int, Warned] = {}
         own: list[tuple[str, int]] = []
         gone: dict[str, bytes | None] = {}
+        ends: list[Json] = []
         for key, body in states.items():
             payload: dict[str, Any] = orjson.loads(body)
-            told = self._told[key] = _Told(STANDINGS.index(payload["standing"]), payload["sequence"])
+            standing, digest = STANDINGS.index(payload["standing"]), payload["config_digest"]
+            told = self._told[key] = _Told(standing, payload["sequence"], digest=digest)
             breach = payload["breach"]
             if key.startswith(_OWN):
                 told.opened_id = breach["id"] if breach else ""
                 own += [(key.rsplit("/", 1)[1], wire.ns_of(breach["onset"]))] if breach else []
             elif key not in numbers:
-                gone[key] = None
-                del self._told[key]
+                gone[key], told.standing = None, -1
+                ends += wire.orphaned(payload, self._digest)
             else:
                 if breach:
                     told.opened_id = breach["id"]
@@ -113,7 +120,17 @@ class Alerting:
                     warned[numbers[key]] = budget
         engine.alerts.restore(breaches, silent, own, warned)
         if gone:
-            self._box.put(gone, ())
+            self._box.put(gone, [self._end(payload) for payload in ends])
+
+    def _end(self, payload: Json) -> Event:
+        """The end of what stood open of an objective that is gone since another agent ended."""
+        key, now_ns = "/".join(payload[part]["id"] for part in ("agreement", "endpoint", "objective")), time.time_ns()
+        told = self._told[key]
+        told.sequence += 1
+        event_id = wire.uuid7(now_ns // 1_000_000, os.urandom(10))
+        at = wire.instant(now_ns)
+        payload |= {"id": event_id, "sequence": told.sequence, "decided_at": at, "ended_at": at}
+        return Event(event_id, key, wire.dump(payload), now_ns)
 
     # --- the turn -----------------------------------------------------------------------------------
 
@@ -127,9 +144,11 @@ class Alerting:
         quiet: list[Event] = []
         for change in changes:
             one = by_number.get(change.number)
-            made = self._event(change, one)
+            made = self._event(change, one or self._former.get(change.number))
             (events if change.told else quiet).append(made)
-            if one is None:
+            if change.number in self._former:
+                pass  # its state went with it, or is its successor's
+            elif one is None:
                 states[made.objective] = self._own_state(change, made.objective)
             else:
                 states[made.objective] = self._state(engine, one, now_ns)
@@ -137,6 +156,7 @@ class Alerting:
                     self._opened(made.id, one)
             if change.told:
                 _say(change, made)
+        self._former.clear()
         if quiet:
             log.info("%d changes recorded that nobody need be told of, see netsla breaches", len(quiet))
         states |= self._moved(engine, fleet, now_ns, skip=states)
@@ -148,7 +168,7 @@ class Alerting:
         told = self._told.setdefault(key, _Told())
         told.sequence += 1
         event_id = wire.uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-        if change.kind == "opened" and not told.opened_id:
+        if change.kind == "opened" and (change.told or not told.opened_id):  # what is told later is known by that
             told.opened_id = event_id
         address = self._address_of(one) if one is not None else ""
         payload = wire.event(
@@ -161,7 +181,7 @@ class Alerting:
 
     def _state(self, engine: Engine, one: FleetObjective, now_ns: int) -> bytes:
         told = self._told.setdefault(wire.key_of(one), _Told())
-        told.standing = int(engine.verdicts.standing[one.number])
+        told.standing, told.digest = int(engine.verdicts.standing[one.number]), self._digest
         breach = engine.alerts.breaches.get(one.number)
         payload = wire.state(
             one, told.standing, breach, event_id=told.opened_id, sequence=told.sequence,
@@ -170,10 +190,8 @@ class Alerting:
         )  # fmt: skip
         return wire.dump(payload)
 
-    def _own_state(self, change: Change, key: str) -> bytes | None:
-        """The agent's own alerts are kept while they are open."""
-        if change.kind == "closed":
-            return None
+    def _own_state(self, change: Change, key: str) -> bytes:
+        """The agent's own alerts; their sequence goes on."""
         told = self._told[key]
         return wire.dump(wire.own_state(change, told.opened_id, told.sequence, self._agent, self._digest))
 
@@ -191,7 +209,8 @@ class Alerting:
         for place in moved.tolist():
             one = fleet.objectives[place]
             key = self._keys[one.number]
-            if key not in skip and self._told.setdefault(key, _Told()).standing != int(standing[place]):
+            told = self._told.setdefault(key, _Told())
+            if key not in skip and (told.standing, told.digest) != (int(standing[place]), self._digest):
                 found[key] = self._state(engine, one, now_ns)
         return found
 

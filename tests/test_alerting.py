@@ -133,7 +133,12 @@ def test_what_nobody_need_be_told_is_kept_for_the_history(told: Told) -> None:
     again = Told(box=told.box, now_ns=told.now)
     again.live(400)
     assert [one["kind"] for one in told.box.events] == ["opened", "closed"]
-    assert not [key for key in told.box.states if key.startswith("agent/")]
+    own = json.loads(told.box.states[f"agent/lab/{MASS}"])
+    assert (own["standing"], own["breach"], own["sequence"]) == ("met", None, 2)
+    once_more = Told(box=told.box, now_ns=again.now)
+    once_more.live(60)
+    once_more.live(20, *range(6))
+    assert [one["sequence"] for one in told.box.events] == [1, 2, 3], "it goes on over restarts"
 
 
 def test_an_objective_that_is_gone_takes_its_state_along(told: Told) -> None:
@@ -178,3 +183,52 @@ def test_a_forecast_and_what_is_spent_are_told_once_also_over_a_restart() -> Non
     assert restored is not None
     assert restored.share == 0.5
     assert again.engine.alerts.breaches[0].details == told.box.events[0]["details"]
+
+
+def test_what_is_told_only_when_its_cause_is_gone_is_the_breach_that_the_state_names() -> None:
+    made = plan(6, objectives=(DELIVERY,))
+    told = Told(made=made)
+    told.live(300)
+    told.live(20, *range(6))
+    told.live(60, 1)
+    late = [one for one in told.box.events if one["kind"] == "opened" and one["endpoint"]["id"] == "e1"]
+    assert len(late) == 1
+    assert told.box.state(1)["breach"]["id"] == late[0]["id"]
+    assert late[0]["sequence"] > 1, "what was recorded before counts, too"
+
+
+def test_states_are_of_the_configuration_in_force(told: Told) -> None:
+    told.load(plan(6, objectives=(replace(DELIVERY, severity="P1"),)))
+    told.alerting.load(told.fleet, "d2")
+    told.live(2)
+    assert {(told.box.state(n)["severity"], told.box.state(n)["config_digest"]) for n in range(6)} == {("P1", "d2")}
+    again = Told(box=told.box, now_ns=told.now)
+    again.live(2)
+    assert told.box.state(0)["config_digest"] == "d1", "also after a restart"
+
+
+def test_the_end_of_a_removed_objective_is_told_in_order_and_its_sequence_goes_on(told: Told) -> None:
+    told.live(10, 2)
+    told.load(plan(2, objectives=(DELIVERY,)))
+    told.alerting.load(told.fleet, "d2")
+    told.live(2)
+    assert [(one["kind"], one["sequence"], one.get("caused_by")) for one in told.box.events] == [
+        ("opened", 1, None), ("closed", 2, "removed"),
+    ]  # fmt: skip
+    assert f"a/e2/{DELIVERY.id}" not in told.box.states
+    told.load(plan(6, objectives=(DELIVERY,)))
+    told.alerting.load(told.fleet, "d3")
+    told.live(300)
+    told.live(10, next(one.row for one in told.fleet.probes if "/e2/" in one.key))
+    assert [one["sequence"] for one in told.box.events] == [1, 2, 3]
+
+
+def test_the_end_of_an_objective_that_was_removed_while_no_agent_ran_is_told(told: Told) -> None:
+    told.live(10, 2)
+    opened = told.box.events[0]
+    again = Told(2, box=told.box, now_ns=told.now)
+    again.live(2)
+    closed = told.box.events[-1]
+    assert (closed["kind"], closed["sequence"], closed["onset"]) == ("closed", 2, opened["onset"])
+    assert (closed["caused_by"], closed["value"], closed["endpoint"]) == ("removed", None, opened["endpoint"])
+    assert len(told.box.events) == 2

@@ -136,8 +136,9 @@ def _state(one: Breach) -> str:
         return f"warned, {one.details['budget_warning_percent']} % spent"
     if one.what == FORECAST:
         return "expected" if one.open else "ended, was expected"
-    state = "breached" if one.open else "ended"
-    return f"{state}, no data" if one.what == NO_DATA else state
+    if one.what == NO_DATA:
+        return NO_DATA if one.open else f"ended, {NO_DATA}"
+    return "breached" if one.open else "ended"
 
 
 def shown_path(path: dict[str, Any]) -> str:

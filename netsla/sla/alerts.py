@@ -23,10 +23,12 @@ from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
 from netsla.sla.objective import BREACHED, MET, OF_TIME, Verdicts
 from netsla.sla.reaction import Reactions
 from netsla.sla.runs import Runs
+from netsla.sla.silence import Silences
 
 MASS = "mass_failure"  # most endpoints failed at once and no reference did
 ISOLATED = "isolated"  # our own references failed
 EXCLUDED, MUTED = "excluded", "muted"
+REMOVED = "removed"  # the configuration promises this no more
 _MASS_SHARE, _MASS_LEAST, _MASS_OVER = 0.5, 3, 0.25  # of all endpoints; at least so many; over below
 _MASS_AT_ONCE = 0.05  # of all endpoints, before anything is said of most of them
 _UPDATE_NS = 3600 * SECOND  # an open breach tells how bad it is now at most once an hour
@@ -83,7 +85,8 @@ class Alerts:
         self.own: dict[str, int] = {}  # the agent's own open alerts, by name: onset
         self.budgets = Budgets()
         self._reactions = Reactions()
-        self._silent: dict[int, int] = {}  # numbers without data: since when
+        self._silences = Silences()
+        self._orphans: list[Change] = []  # the ends of what stood open of objectives that are gone
         self._fleet: Fleet | None = None
         self._by_number: dict[int, FleetObjective] = {}
         self._numbers = np.zeros(0, np.int64)
@@ -102,7 +105,9 @@ class Alerts:
     # --- layout -------------------------------------------------------------------------------------
 
     def load(self, fleet: Fleet, now_ns: int) -> None:
-        """Take a new layout; objectives that are gone forget their alerts."""
+        """Take a new layout; what stands open goes on under the same name, or ends with its objective."""
+        before, breaches, silences = self._by_number, self.breaches, self._silences
+        self.breaches, self._silences = {}, Silences()
         known = set(self._by_number) - set(fleet.gone_numbers)
         self._fleet, self._by_number = fleet, {one.number: one for one in fleet.objectives}
         self._reactions.cover(fleet.numbers)
@@ -113,14 +118,40 @@ class Alerts:
             if fresh:
                 self._since_ns[one.number] = now_ns
                 self.budgets.forget(one.number)
-                self.breaches.pop(one.number, None)
-                self._silent.pop(one.number, None)
             interval_ns = one.endpoint.endpoint.uptime.interval_ns
             self._reactions.begin(one.number, one.objective, interval_ns, _target(one), fresh=fresh)
-        for gone in (set(self.breaches) | set(self._silent)) - set(self._by_number):
-            self.breaches.pop(gone, None)
-            self._silent.pop(gone, None)
         self._lay_out(fleet)
+        heir = self._heirs(before, known) if breaches or silences.told or silences.hushed else {}
+        self._carry_over(heir, breaches, silences, now_ns)
+
+    def _heirs(self, before: Mapping[int, FleetObjective], known: set[int]) -> dict[int, int]:
+        """Who goes on for whom: an objective whose terms were changed keeps its name, and so its open alerts."""
+        named = {names_of(one): number for number, one in self._by_number.items()}
+        pairs = ((old, old if old in known else named.get(names_of(one))) for old, one in before.items())
+        return {
+            old: new
+            for old, new in pairs
+            if new in self._by_number and self._by_number[new].objective.metric is before[old].objective.metric
+        }
+
+    def _carry_over(
+        self, heir: Mapping[int, int], breaches: Mapping[int, Breach], silences: Silences, now_ns: int
+    ) -> None:
+        for number, one in breaches.items():
+            if number in heir:
+                self.breaches[heir[number]], self._reactions.firing[heir[number]] = one, True
+                continue
+            end = Change("closed", number, now_ns, one.onset_ns, now_ns, cause=one.cause or REMOVED, told=one.told)
+            self._orphans.append(replace(end, acknowledged=one.acknowledged, details=one.details))
+        for old, new in ((silences.told, self._silences.told), (silences.hushed, self._silences.hushed)):
+            new.update({heir[number]: since for number, since in old.items() if number in heir})
+            for number, since in new.items():
+                self._since_ns[number] = since
+            self._orphans += [
+                Change("data_back", number, now_ns, since, now_ns, cause=REMOVED, told=old is silences.told)
+                for number, since in old.items()
+                if number not in heir
+            ]
 
     def _lay_out(self, fleet: Fleet) -> None:
         width = max((len(one.rows) for one in fleet.objectives), default=1) or 1
@@ -154,7 +185,7 @@ class Alerts:
         """
         if self._fleet is None:
             return []
-        changes = self._watch_own(now_ns, runs, isolated=isolated)
+        changes, self._orphans = self._orphans + self._watch_own(now_ns, runs, isolated=isolated), []
         if isolated:
             return changes
         numbers = self._numbers
@@ -172,7 +203,7 @@ class Alerts:
             begun = self._open(self._vendors_first(opening.tolist()), now_ns, verdicts, runs, quiet)
             changes += self._told_ahead(ended + begun + self._go_on(now_ns, verdicts, runs, quiet), early)
             changes += [self._warn(n, now_ns, verdicts, runs, quiet, early) for n in warning if early]
-        return changes + self._watch_data(now_ns, verdicts, runs)
+        return changes + self._watch_data(now_ns, verdicts, runs, excluded)
 
     def _told_ahead(self, changes: list[Change], early: Early | None) -> list[Change]:
         """Those of a forecast say what they expect; it goes with the breach while it is open."""
@@ -255,8 +286,8 @@ class Alerts:
             return 1 - value > (1 - breach.worst) * _WORSE
         return value > breach.worst * _WORSE
 
-    def _watch_data(self, now_ns: int, verdicts: Verdicts, runs: Runs) -> list[Change]:
-        """Objectives that want to hear when nothing is measured."""
+    def _watch_data(self, now_ns: int, verdicts: Verdicts, runs: Runs, excluded: BoolArray | None) -> list[Change]:
+        """Objectives that want to hear when nothing is measured; of excluded time it is recorded only."""
         wanting = np.flatnonzero(self._quiet_ns)
         if not len(wanting):
             return []
@@ -264,18 +295,14 @@ class Alerts:
         newest = np.maximum(newest, self._since_ns[self._numbers[wanting]])
         silent = now_ns - newest > self._quiet_ns[wanting]
         numbers = self._numbers[wanting]
-        turned = silent | np.isin(numbers, list(self._silent)) if self._silent else silent  # few, as a rule
-        changes = []
-        for number, since, is_silent in zip(
-            numbers[turned].tolist(), newest[turned].tolist(), silent[turned].tolist(), strict=True
-        ):
-            if is_silent and number not in self._silent:
-                self._silent[number] = since
-                changes.append(self._change("no_data", number, now_ns, since, verdicts))
-            elif not is_silent and number in self._silent:
-                onset = self._silent.pop(number)
-                changes.append(self._change("data_back", number, now_ns, onset, verdicts, ended_ns=since))
-        return changes
+        quiet = excluded[wanting] if excluded is not None else np.zeros(len(wanting), bool)
+        return [
+            self._change(
+                "no_data" if one.ended_ns is None else "data_back", one.number, now_ns, one.onset_ns, verdicts,
+                ended_ns=one.ended_ns, cause="" if one.told else EXCLUDED, told=one.told,
+            )
+            for one in self._silences.watch(numbers, newest, silent, quiet)
+        ]  # fmt: skip
 
     def _watch_own(self, now_ns: int, runs: Runs, *, isolated: bool) -> list[Change]:
         """The agent's own alerts: isolated, and a mass failure that no reference explains."""
@@ -398,13 +425,13 @@ class Alerts:
             if number in self._by_number:
                 self.breaches[number] = breach
                 self._reactions.firing[number] = True
-        self._silent.update({number: since for number, since in silent.items() if number in self._by_number})
+        self._silences.told.update({number: since for number, since in silent.items() if number in self._by_number})
         self.own.update(own)
 
     @property
     def silent(self) -> Mapping[int, int]:
-        """Objectives without data, and since when."""
-        return self._silent
+        """Objectives without data of which somebody was told, and since when."""
+        return self._silences.told
 
 
 def names_of(one: FleetObjective) -> tuple[str, str, str]:

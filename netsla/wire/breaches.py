@@ -71,7 +71,9 @@ def fold(events: Iterable[Json], paths: Mapping[str, dict[str, Any]] | None = No
         where = (str(event[part]["id"]) for part in ("agreement", "endpoint", "objective"))
         key = (NO_DATA if what == NO_DATA else "breach", *where)
         breach = standing.get(key)
-        if breach is None or kind in _BEGINS:
+        if breach is not None and kind in _BEGINS and breach.onset == event["onset"]:
+            breach.id, breach.caused_by = str(event["id"]), None  # its cause is gone: now it is told
+        elif breach is None or kind in _BEGINS:
             breach = standing[key] = _begun(what, event)
             found.append(breach)
         _go_on(breach, kind, event)

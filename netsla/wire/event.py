@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from netsla.model import Metric
-from netsla.sla.alerts import Breach, Change
+from netsla.sla.alerts import REMOVED, Breach, Change
 from netsla.sla.budgets import Warned
 from netsla.sla.fleet import FleetObjective
 from netsla.sla.snapshot import STANDINGS
@@ -150,15 +150,27 @@ def state(
     }
 
 
+def orphaned(state: Json, digest: str) -> list[Json]:
+    """What ends with an objective that is gone after a restart, of what its state says; ids and times are to follow."""
+    whose = {key: state[key] for key in ("agent", "agreement", "endpoint", "probe", "objective", "severity")}
+    unknown = dict.fromkeys(("value", "low", "high", "coverage_ratio")) | {"evidence": "inconclusive"}
+    tail = {"provisional": False, "config_digest": digest, "caused_by": REMOVED}
+    breach, since = state["breach"], state["silent_since"]
+    ends = [("closed", breach["onset"])] if breach and breach["told"] else []
+    ends += [("data_back", since)] if since else []
+    return [{"schema": EVENT, "kind": kind, **whose, **unknown, "onset": onset, **tail} for kind, onset in ends]
+
+
 def own_state(change: Change, event_id: str, sequence: int, agent: str, digest: str) -> Json:
-    """The retained payload of one of the agent's own alerts, while it is open."""
+    """The retained payload of one of the agent's own alerts."""
+    is_open = change.kind != "closed"
     breach = Breach(change.onset_ns, change.now_ns, math.nan, change.now_ns)
     return {
         "schema": STATE,
         "agent": agent,
         **_own(change.name, agent),
-        "standing": "breached",
-        "breach": _breach(breach, event_id),
+        "standing": "breached" if is_open else "met",
+        "breach": _breach(breach, event_id) if is_open else None,
         "silent_since": None,
         "sequence": sequence,
         "at": instant(change.now_ns),

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from netsla.model import SECOND, Metric, Outcome, Plan, Reaction, UptimeRule
-from netsla.sla.alerts import MASS, Change
-from tests.sla.builders import FIVE, HOUR, plan, ratio_objective
+from netsla.sla.alerts import EXCLUDED, MASS, REMOVED, Change
+from netsla.sla.exclusion import Exclusion
+from tests.sla.builders import FIVE, HOUR, MINUTE, plan, ratio_objective
 from tests.sla.test_engine import Drive
 
 LOST = Outcome.LOST
@@ -182,13 +183,69 @@ def test_killed_while_a_breach_is_open_recovered_while_down() -> None:
     assert changes[0].onset_ns == kept[1].onset_ns
 
 
-def test_an_objective_that_is_gone_takes_its_breach_along() -> None:
+def test_an_objective_that_is_gone_takes_its_breach_along_and_that_is_told_once() -> None:
     drive = Drive(plan(4, objectives=(DELIVERY,)))
     live(drive, 300)
-    live(drive, 10, 1)
+    (opened,) = live(drive, 10, 1)
+    removed_at = drive.now
     drive.load(plan(1, objectives=(DELIVERY,)))
     assert not drive.engine.alerts.breaches
-    assert live(drive, 10) == []
+    (closed,) = live(drive, 10)
+    assert (closed.kind, closed.number, closed.told, closed.cause) == ("closed", 1, True, REMOVED)
+    assert (closed.onset_ns, closed.ended_ns) == (opened.onset_ns, removed_at)
+
+
+def test_an_objective_whose_terms_were_changed_keeps_its_breach() -> None:
+    drive = Drive(plan(4, objectives=(DELIVERY,)))
+    live(drive, 300)
+    (opened,) = live(drive, 10, 1)
+    drive.load(plan(4, objectives=(replace(DELIVERY, severity="P1"),)))
+    assert live(drive, 10, 1) == []
+    (closed,) = live(drive, 400)
+    assert (closed.kind, closed.onset_ns, closed.told) == ("closed", opened.onset_ns, True)
+
+
+def test_missing_data_goes_on_or_ends_with_its_objective() -> None:
+    wants = replace(DELIVERY, no_data_after_ns=30 * SECOND)
+    drive = Drive(plan(4, objectives=(wants,)))
+    live(drive, 60)
+    drive.now += 40 * SECOND
+    assert {one.kind for one in step(drive)} == {"no_data"}
+    drive.load(plan(2, objectives=(replace(wants, severity="P1"),)))
+    assert [(one.kind, one.cause) for one in step(drive)] == [("data_back", REMOVED)] * 2
+    assert [(one.kind, one.cause) for one in live(drive, 1)] == [("data_back", "")] * 2
+
+
+def test_missing_data_of_excluded_time_is_told_when_it_counts_again() -> None:
+    drive = Drive(plan(4, objectives=(replace(DELIVERY, no_data_after_ns=30 * SECOND),)))
+    live(drive, 60)
+    begin = drive.now // MINUTE * MINUTE
+    work = Exclusion("m1", "e1", begin, begin + 3 * MINUTE, "maintenance", announced_ns=0, agreed=True)
+    drive.engine.exclude("a", (work,), drive.now)
+    drive.now = begin + 90 * SECOND
+    changes = step(drive)
+    assert {(one.number, one.told, one.cause) for one in changes} == {
+        (0, True, ""), (1, False, EXCLUDED), (2, True, ""), (3, True, ""),
+    }  # fmt: skip
+    assert set(drive.engine.alerts.silent) == {0, 2, 3}
+    assert step(drive) == []
+    drive.now = begin + 181 * SECOND
+    (late,) = step(drive)
+    assert (late.kind, late.number, late.told, late.onset_ns) == ("no_data", 1, True, changes[1].onset_ns)
+    assert {(one.kind, one.told) for one in live(drive, 1)} == {("data_back", True)}
+
+
+def test_missing_data_that_comes_back_within_excluded_time_is_told_to_nobody() -> None:
+    drive = Drive(plan(1, objectives=(replace(DELIVERY, no_data_after_ns=30 * SECOND),)))
+    live(drive, 60)
+    begin = drive.now // MINUTE * MINUTE
+    work = Exclusion("m1", None, begin, begin + 3 * MINUTE, "maintenance", announced_ns=0, agreed=True)
+    drive.engine.exclude("a", (work,), drive.now)
+    drive.now = begin + 90 * SECOND
+    found = step(drive) + live(drive, 1)
+    assert [(one.kind, one.told, one.cause) for one in found] == [
+        ("no_data", False, EXCLUDED), ("data_back", False, EXCLUDED),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("share", [2, 3])

@@ -90,3 +90,10 @@ def test_a_share_of_the_budget_that_is_spent_is_over_when_it_is_told() -> None:
     assert found[1].onset == "2026-10-05T11:00:06Z"
     (one,) = fold([event("updated", 3, details={"budget_warning_percent": 50}, collapsed=2)])
     assert one.what == "breach", "it stands for more than a warning"
+
+
+def test_a_breach_that_is_told_when_its_cause_is_gone_is_one_breach() -> None:
+    (one,) = fold([event("opened", 1, caused_by="transit"), event("opened", 2)])
+    assert (one.id, one.caused_by, one.open, one.events) == ("id-2", None, True, ["id-1", "id-2"])
+    closed = event("closed", 3, ended_at="2026-10-05T11:10:00Z")
+    assert [one.open for one in fold([event("opened", 1, caused_by="transit"), event("opened", 2), closed])] == [False]
