@@ -104,8 +104,8 @@ def _columns(
         for row, values in enumerate((
             np.where(known, hits, 0),
             np.where(known, total, 0),
-            np.where(sound, part.sent, 0),
-            part.unmeasured + np.where(sound, 0, part.sent),
+            np.where(known, part.sent, 0),
+            part.unmeasured + np.where(known, 0, part.sent),
         )):  # fmt: skip
             sums[row] += add_up(at, values, count)
         silent_ns = counted_ns - add_up(at, part.seconds, count) * SECOND
@@ -118,18 +118,24 @@ def _columns(
 
 
 def _numbers(objective: Objective, part: Recorded, measurement: Measurement) -> tuple[IntArray, IntArray]:
-    """Numerator and total of each record; a total of ABSENT where the record does not tell."""
+    """Numerator and total of each record; a total of ABSENT where the record does not tell.
+
+    Without a reply there is nothing to tell, so that an empty figure is nought.
+    """
     if objective.metric is Metric.PACKET_DELIVERY:
         return part.received, part.sent
     if objective.metric is Metric.JITTER:
-        return part.jitter_sum_us, np.where(part.jitter_sum_us == ABSENT, ABSENT, part.jitter_pairs)
+        return _told(part.jitter_sum_us, part.jitter_pairs, part.received < 2)
     if objective.percent is None:
-        return part.rtt_sum_us, np.where(part.rtt_sum_us == ABSENT, ABSENT, part.received)
-    hits = part.within.get(threshold_us(objective) or 0)
-    if hits is None:
-        return part.received, np.full(len(part), ABSENT, np.int64)
+        return _told(part.rtt_sum_us, part.received, part.received == 0)
+    hits = part.within.get(threshold_us(objective) or 0, np.full(len(part), ABSENT, np.int64))
     total = part.sent if measurement.percentile_lost == "infinite" else part.received
-    return hits, np.where(hits == ABSENT, ABSENT, total)
+    return _told(hits, total, part.received == 0)
+
+
+def _told(hits: IntArray, total: IntArray, idle: BoolArray) -> tuple[IntArray, IntArray]:
+    silent = hits == ABSENT
+    return np.where(silent, 0, hits), np.where(silent & ~idle, ABSENT, total)
 
 
 # --- over the period ----------------------------------------------------------------------------------

@@ -179,6 +179,43 @@ def test_verdicts(tmp_path: Path, signs: str, target: str, code: int, standing: 
     assert (got, found["standing"], found["evidence"]) == (code, standing, evidence)
 
 
+# --- R8: latency whose columns are partly empty -------------------------------------------------------
+
+
+def latency_pack(folder: Path, rows: list[tuple[int, int, str, str]], lost: str, statistic: str) -> dict[str, Any]:
+    """Minutes of (sent, received, rtt_sum_us, le_30000), the latter two as they stand there."""
+    promise = f'{{id: rtt, metric: latency, statistic: {statistic}, target: "<= 30ms", window: month, scope: all}}'
+    write(folder, {}, objectives=f"[{promise}]", measurement=f"{{percentile_lost: {lost}}}")
+    lines = [
+        f"hq,ping,2026-04-01T00:{n:02d}:00Z,60,{sent},{got},{total},{within}"
+        for n, (sent, got, total, within) in enumerate(rows)
+    ]
+    text = "\n".join(["endpoint,probe,start,seconds,sent,received,rtt_sum_us,le_30000", *lines])
+    (folder / "intervals.csv").write_text(text)
+    return only(told(folder, period_of(len(rows)))[1], "rtt")
+
+
+@pytest.mark.parametrize(
+    ("last", "lost", "statistic", "standing"),
+    [
+        # nine minutes of 12 within 30 ms, then one in which all 12 were lost: 108 of 120 are 90 %
+        ((12, 0, "", ""), "infinite", "p90", "met"),
+        ((12, 0, "", ""), "infinite", "p91", "breached"),  # an empty counter of no reply is nought, not unknown
+        ((12, 0, "", "0"), "infinite", "p91", "breached"),
+        ((12, 0, "", ""), "exclude", "p100", "met"),
+        ((12, 0, "", ""), "exclude", "mean", "met"),
+        # 12 replies of which nothing is told: nine of ten minutes are 90 % and too little for 95 %
+        ((12, 12, "", ""), "exclude", "p99", "insufficient_data"),
+        ((12, 12, "", ""), "exclude", "mean", "insufficient_data"),
+    ],
+)
+def test_empty_latency_columns(
+    tmp_path: Path, last: tuple[int, int, str, str], lost: str, statistic: str, standing: str
+) -> None:
+    rows = [(12, 12, "240000", "12")] * 9
+    assert latency_pack(tmp_path, [*rows, last], lost, statistic)["standing"] == standing
+
+
 # --- rolling objectives -------------------------------------------------------------------------------
 
 ROLLING = '{id: up, metric: uptime, target: ">= 70%", window: 5m}'
