@@ -27,11 +27,11 @@ import numpy as np
 
 from netsla.config import dump_agreement, load_agreement
 from netsla.errors import NetslaError
-from netsla.model import Agreement, IntArray
+from netsla.model import SECOND, Agreement, IntArray
 from netsla.sla.calendar import instant_ns
 from netsla.sla.exclusion import CAUSES, PLANNED, Exclusion
 from netsla.sla.histogram import BUCKETS
-from netsla.sla.recorded import ABSENT, NUMBERS, Recorded
+from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, place
 from netsla.sla.report_json import instant
 from netsla.sla.tally import Column
 from netsla.store.archive import Link, Series
@@ -89,7 +89,7 @@ def read_pack(folder: Path) -> Pack:
     mistakes: list[NetslaError] = []
     nothing: tuple[Recorded, ...] = ()
     records = _collected(mistakes, lambda: tuple(_readable(lambda: read_intervals(folder / INTERVALS))), nothing)
-    for check in (_check_endpoints, _check_probes):
+    for check in (_check_endpoints, _check_probes, _check_lengths):
         _collected(mistakes, partial(check, agreement, records), None)
     nobody: tuple[Exclusion, ...] = ()
     exclusions = _collected(mistakes, lambda: read_exclusions(folder / EXCLUSIONS, agreement), nobody)
@@ -132,6 +132,18 @@ def _check_probes(agreement: Agreement, records: Iterable[Recorded]) -> None:
             raise NetslaError(
                 f"{INTERVALS}: {strange} is no probe of {AGREEMENT}", f"it names {', '.join(sorted(names))}"
             )
+
+
+def _check_lengths(agreement: Agreement, records: Iterable[Recorded]) -> None:
+    """Records have to fit into the intervals of the contract's grid."""
+    steps = {endpoint.id: endpoint.uptime.interval_ns // SECOND for endpoint in agreement.endpoints}
+    for part in records:
+        if part.endpoint not in steps:
+            continue  # told already
+        try:
+            place(part, steps[part.endpoint], 0)
+        except NetslaError as error:
+            raise NetslaError(f"{INTERVALS}: {error.problem}", error.remedy) from error
 
 
 def _readable(read: Any) -> Any:

@@ -129,7 +129,8 @@ def load(path: Path) -> PackChain:
         links = tuple(_link(row, lanes) for row in told["links"])
         made = PackChain(told["agreement"], told["period"], told["until_ns"], told["files"], links)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise NetslaError(f"{path.name} cannot be read: {error!r}", "ask the other party for the pack again") from error
+        problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise NetslaError(f"{path.name} cannot be read: {problem}", "ask the other party for the pack again") from error
     if seal != _seal(told) or _text({**told, "seal": seal}).encode() != text:
         raise NetslaError(f"{path.name} is not as it was written", "ask the other party for the pack again")
     return made

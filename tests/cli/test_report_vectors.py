@@ -311,6 +311,7 @@ HEAD = "endpoint,probe,start,seconds,sent,received"
         (f"{HEAD}\n{ROW.replace('60,12', '60,x')}\n", "intervals.csv: line 2: sent: 'x' is no whole number"),
         (f"{HEAD}\n{ROW.replace('00Z', '00')}\n", "intervals.csv: line 2: start: .* is not UTC"),
         (f"{HEAD}\n{ROW}\n{ROW},5\n", "intervals.csv: line 3: 7 fields instead of 6"),
+        (f"{HEAD}\n{ROW.replace('60,', '300,', 1)}\n", "intervals.csv: hq/ping: records of 300 s cannot feed"),
     ],
 )
 def test_lines_that_cannot_be_read_are_named(tmp_path: Path, text: str, said: str) -> None:
