@@ -20,13 +20,13 @@ from netsla.model import IntArray, Reason, RowArray
 from netsla.probes.channel import Options
 from netsla.probes.flight import Flights, Records
 from netsla.probes.links import Links
-from netsla.probes.netlink import Ask, Routes
+from netsla.probes.netlink import Ask, is_near
 
 NOT_OURS = 0xFFFF  # in place of a Reason: nothing of ours excuses it
 _CHANNELS = 1 << 16
-_CUT_OFF = (Reason.NO_ROUTE, Reason.PROHIBITED, Reason.INTERFACE_DOWN, Reason.SOURCE_GONE)
+CUT_OFF = (Reason.NO_ROUTE, Reason.PROHIBITED, Reason.INTERFACE_DOWN, Reason.SOURCE_GONE)
 """What refuses a packet out also keeps its answer from coming in; a full buffer or a large packet does not."""
-_REFUSALS = {
+REFUSALS: dict[int, Reason] = {
     -errno.ENETUNREACH: Reason.NO_ROUTE,
     -errno.EHOSTUNREACH: Reason.NO_ROUTE,
     -errno.EACCES: Reason.PROHIBITED,
@@ -43,7 +43,6 @@ class OwnFaults:
         """`options_of` gives the options of a channel by its number."""
         self._flights, self._options_of = flights, options_of
         self.links = Links()
-        self._routes: Routes | None = None
         self._deaf_ns = np.full(_CHANNELS, -1, np.int64)  # by channel: when it last could not hear, monotonic
         self._deaf_why = np.zeros(_CHANNELS, np.uint16)
         self._refused_ns = np.zeros(0, np.int64)  # by row: when our own host last refused a send
@@ -52,8 +51,6 @@ class OwnFaults:
     def open(self, mono_ns: int) -> None:
         """Begin to watch, in the network namespace of the calling thread."""
         self.links.open(mono_ns)
-        if self.links.problem is None:
-            self._routes = Routes()
 
     def cover(self, rows: int) -> None:
         """Make room for more rows."""
@@ -68,10 +65,10 @@ class OwnFaults:
 
     def refuse(self, rows: RowArray, reasons: Reasons, mono_ns: int) -> None:
         """Our own host refused to send to these rows: what is out to them may not find back either."""
-        cut = np.isin(reasons, _CUT_OFF)
+        cut = np.isin(reasons, CUT_OFF)
         self._refused_ns[rows[cut]], self._refused_why[rows[cut]] = mono_ns, reasons[cut]
 
-    def reasons_for(self, place: IntArray) -> Reasons:
+    def reasons_for(self, place: IntArray, mono_ns: int) -> Reasons:
         """Why each of these flights is unmeasured rather than lost; NOT_OURS where nothing speaks for that."""
         ours = self._flights.ring[place]
         sent, row, channel = ours["mono_ns"], ours["row"], ours["channel"]
@@ -79,49 +76,53 @@ class OwnFaults:
         deaf, refused = self._deaf_ns[channel] >= sent, self._refused_ns[row] >= sent
         why[refused] = self._refused_why[row[refused]]
         why[deaf] = self._deaf_why[channel[deaf]]
-        self._by_link(ours, ours["link"], why)
+        self._by_link(ours, ours["link"], why, mono_ns)
+        for i in np.flatnonzero((ours["link"] != 0) & np.isin(ours["source"], self.links.narrow)).tolist():
+            if why[i] == NOT_OURS and not is_near(self._target(ours[i])):
+                why[i] = Reason.SOURCE_GONE  # the host has no address at which it could be answered
         open_ones = np.flatnonzero(why == NOT_OURS)
         if len(open_ones):
-            self._by_route(ours, open_ones, why)
+            self._by_route(ours, open_ones, why, mono_ns)
         return why
 
-    def _by_link(self, ours: Records, link: npt.NDArray[np.uint32], why: Reasons) -> None:
+    def _by_link(self, ours: Records, link: npt.NDArray[np.uint32], why: Reasons, mono_ns: int) -> None:
         """A link or an address was gone while they were out."""
+        self.links.look(np.unique(link).tolist(), mono_ns)
         sent = ours["mono_ns"]
         for fault in self.links.since(int(sent.min())):
             hit = fault.concerns(link, ours["source"]) & fault.during(sent, sent + ours["timeout_ns"])
             why[hit & (why == NOT_OURS)] = fault.reason
 
-    def _by_route(self, ours: Records, chosen: IntArray, why: Reasons) -> None:
+    def _by_route(self, ours: Records, chosen: IntArray, why: Reasons, mono_ns: int) -> None:
         """No route now; or, where no stamp tells the link it left by, its route leads to one that was down."""
-        if self._routes is None:
-            return
         some = ours[chosen]
         keys = list(zip(some["channel"].tolist(), some["high"].tolist(), some["low"].tolist(), strict=True))
         distinct = list(dict.fromkeys(keys))
-        way = dict(zip(distinct, self._routes.find([self._ask(*key) for key in distinct]), strict=True))
+        way = dict(zip(distinct, self.links.ways([self._ask(*key) for key in distinct]), strict=True))
         ways = np.array([way[key] for key in keys])
-        for code in _REFUSALS.keys() & set(ways.tolist()):
-            why[chosen[ways == code]] = _REFUSALS[code]
+        for code in REFUSALS.keys() & set(ways.tolist()):
+            why[chosen[ways == code]] = REFUSALS[code]
         unstamped = some["link"] == 0
         if unstamped.any():
             link = np.where(unstamped & (ways > 0), ways, 0).astype(np.uint32)
             part = why[chosen]
-            self._by_link(some, link, part)
+            self._by_link(some, link, part, mono_ns)
             why[chosen] = part
+
+    def _target(self, one: np.void) -> bytes:
+        return self._packed(int(one["channel"]), int(one["high"]), int(one["low"]))
+
+    def _packed(self, channel: int, high: int, low: int) -> bytes:
+        return low.to_bytes(4, "little") if self._options_of(channel).family == 4 else pack_words(high, low)
 
     def _ask(self, channel: int, high: int, low: int) -> Ask:
         options = self._options_of(channel)
-        packed = low.to_bytes(4, "little") if options.family == 4 else pack_words(high, low)
         source = _packed(options.source) if options.source is not None else b""
-        return Ask(packed, source, options.dscp, 0, _PROTOCOL[options.family])
+        return Ask(self._packed(channel, high, low), source, options.dscp, 0, _PROTOCOL[options.family])
 
     def close(self) -> None:
         """Stop watching."""
         self.links.close()
-        if self._routes is not None:
-            self._routes.close()
-            self._routes = None
 
 
 def pack_words(high: int, low: int) -> bytes:

@@ -32,6 +32,7 @@ _STALL_NS = 500_000_000  # slots older than this were missed; they are not made 
 _TOLD_NS = 120 * SECOND  # missed slots told one by one; before that whole intervals are missing, which the engine sees
 _DEAF_NS = SECOND  # a tick that comes so late may have found the whole host standing still: nothing was heard
 _ASLEEP_NS = 100_000_000
+_SWEEP_NS = 100_000_000  # between sweeps for time limits: what they ask of the kernel is then shared by many probes
 
 
 class IcmpProber:
@@ -54,7 +55,7 @@ class IcmpProber:
         self._offset = self._last_offset = wall - mono  # the scale of slots: UTC at start
         self._asleep, self._last_mono = self._clock.asleep(), mono
         self._generations: dict[int, int] = {}  # by row, where an id was left behind
-        self._due = 0
+        self._due = self._next_sweep = 0
         self._running = False
         self._loading = threading.Lock()
         self._targets: Sequence[Target] = ()
@@ -136,7 +137,9 @@ class IcmpProber:
         self._send(mono)
         for number, channel in self._sockets:
             self._listener.read(number, channel)
-        self._expire(mono)
+        if mono >= self._next_sweep:
+            self._next_sweep = mono + _SWEEP_NS
+            self._expire(mono)
         if not self._sessions.idle:
             self._check_sessions(mono)
         self._sockets.close_overdue(mono)
@@ -270,10 +273,12 @@ class IcmpProber:
         self._outlet.tell_rows(lane.rows[begin:stop], np.full(stop - begin, slot), at_ns, Outcome.UNMEASURED, why)
 
     def _expire(self, mono: int) -> None:
-        flights = self._flights
+        flights, overdue = self._flights, []
         for batches in self._batches.values():
             while batches and batches[0][2] + GRACE_NS <= mono:  # news of our own links take a moment
                 first, count, _ = batches.popleft()
                 out = np.flatnonzero(flights.state[flights.places(first, count)] == flight.OUT)
                 if len(out):
-                    self._listener.lose((first + out) & (flights.size - 1))
+                    overdue.append((first + out) & (flights.size - 1))
+        if overdue:
+            self._listener.lose(np.concatenate(overdue))

@@ -1,22 +1,24 @@
 """What happened to this host's own links and addresses: since when, until when, and whose flights that concerns.
 
 Rules: pure bookkeeping over rtnetlink's news. A fault concerns what left by that link, or from an address that the link
-holds, and nothing else: the flapping link of a container excuses nobody's loss. The kernel tells of a fault a moment
-after it happened, and we read once per tick; so a fault begins, for us, `GRACE_NS` before the reading that missed it.
+holds, and nothing else: the flapping link of a container excuses nobody's loss. The kernel tells of a lost carrier up
+to a second late (net/core/link_watch.c), but counts it at once: so a link is asked how it is (`look`) before anything
+that left by it is called lost, and a fault begins, for us, when the link was last known to be well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from netsla.model import MILLISECOND, SECOND, IntArray, Reason
-from netsla.probes.netlink import AddressNews, LinkNews, Monitor, News
+from netsla.probes.netlink import AddressNews, Ask, Inquiry, LinkNews, Monitor, News
 
-GRACE_NS = 50 * MILLISECOND  # within which the kernel tells; no probe is called lost earlier after its time limit
+GRACE_NS = 50 * MILLISECOND  # within which everything else is told; no probe is called lost before it has passed
+_LAG_NS = 1_100 * MILLISECOND  # after which the kernel has told of a lost carrier
 FOREVER = 1 << 62
 _REMEMBER_NS = 120 * SECOND  # longer than any flight
 
@@ -52,14 +54,17 @@ class Links:
         self.faults: list[Fault] = []
         self._links: dict[int, LinkNews] = {}
         self._addresses: set[tuple[int, int]] = set()  # link, word
+        self._narrow: set[int] = set()  # words of addresses that nobody beyond a link, or this host, can answer
         self._seen_ns = 0
+        self._well_ns: dict[int, int] = {}  # by link: when it was last asked, and was well
         self._monitor: Monitor | None = None
+        self._inquiry: Inquiry | None = None
         self._problem: OSError | None = None
 
     def open(self, mono_ns: int) -> None:
         """Begin to watch, in the network namespace of the calling thread."""
         try:
-            self._monitor = Monitor()
+            self._monitor, self._inquiry = Monitor(), Inquiry()
         except OSError as error:
             self._problem = error
             return
@@ -88,6 +93,19 @@ class Links:
             self.tell(news, mono_ns)
         self._seen_ns = mono_ns
 
+    def look(self, indices: Iterable[int], mono_ns: int) -> None:
+        """Ask these links how they are now; some 20 us each."""
+        for index in indices:
+            news = self._inquiry.link(index) if self._inquiry is not None and index else None
+            if news is not None:
+                self.tell([news], mono_ns)
+                if news.usable:
+                    self._well_ns[index] = mono_ns
+
+    def ways(self, asks: Sequence[Ask]) -> list[int]:
+        """See :meth:`netsla.probes.netlink.Inquiry.ways`; where links are not watched nothing can be told."""
+        return self._inquiry.ways(asks) if self._inquiry is not None else [0] * len(asks)
+
     def tell(self, news: list[News], mono_ns: int) -> None:
         """These happened between the last reading and now."""
         self.faults = [fault for fault in self.faults if fault.end_ns > mono_ns - _REMEMBER_NS]
@@ -107,6 +125,8 @@ class Links:
             self._take_link(news, mono_ns)
         elif news.there:
             self._addresses.add((news.index, news.word))
+            if news.narrow:
+                self._narrow.add(news.word)
         elif (news.index, news.word) in self._addresses:
             self._addresses.remove((news.index, news.word))
             if not self.owns(news.word):
@@ -125,9 +145,12 @@ class Links:
             self._links[news.index] = news
         else:
             self._links.pop(news.index, None)
+            self._well_ns.pop(news.index, None)
 
     def _fault(self, index: int, sources: frozenset[int], now_ns: int, end_ns: int, reason: Reason) -> None:
-        self.faults.append(Fault(index, sources, min(self._seen_ns, now_ns) - GRACE_NS, end_ns, reason))
+        lag = _LAG_NS if reason is Reason.INTERFACE_DOWN else GRACE_NS
+        begin = max(min(self._seen_ns, now_ns) - lag, self._well_ns.get(index, 0))
+        self.faults.append(Fault(index, sources, begin, end_ns, reason))
 
     def _held_by(self, index: int) -> frozenset[int]:
         return frozenset(word for link, word in self._addresses if link == index)
@@ -135,6 +158,15 @@ class Links:
     def owns(self, word: int) -> bool:
         """Whether this is an address of our own host."""
         return any(word == held for _, held in self._addresses)
+
+    def is_narrow(self, word: int) -> bool:
+        """Whether this source cannot be answered from afar: what the kernel takes where we have no better address."""
+        return word == 0 or word in self._narrow
+
+    @property
+    def narrow(self) -> npt.NDArray[np.uint64]:
+        """All such sources."""
+        return np.array(sorted(self._narrow), np.uint64)
 
     def since(self, begin_ns: int) -> Iterator[Fault]:
         """The faults that were not over then (monotonic ns)."""
@@ -145,3 +177,6 @@ class Links:
         if self._monitor is not None:
             self._monitor.close()
             self._monitor = None
+        if self._inquiry is not None:
+            self._inquiry.close()
+            self._inquiry = None

@@ -250,7 +250,7 @@ class Listener:
 
     def _excuse(self, place: IntArray) -> IntArray:
         """Tell those that are our own fault as unmeasured; returns the others."""
-        why = self._faults.reasons_for(place)
+        why = self._faults.reasons_for(place, self._clock.mono())
         ours = why != NOT_OURS
         self._flights.state[place[ours]] = flight.UNHEARD
         self._outlet.tell(place[ours], Outcome.UNMEASURED, detail=why[ours])

@@ -20,6 +20,7 @@ _HEAD, _LINK, _ADDRESS, _ROUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII
 _ATTRIBUTE = struct.Struct("=HH")
 _IFLA_NAME, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 48, 1, 2
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_IP_PROTO = 1, 2, 4, 27
+_SCOPE_LINK, _SCOPE_HOST = 253, 254
 _UP, _RUNNING, _LOWER_UP = 1, 0x40, 0x10000
 _USABLE = _UP | _RUNNING | _LOWER_UP
 _READ = 1 << 16
@@ -40,11 +41,12 @@ class LinkNews:
 
 @dataclass(frozen=True, slots=True)
 class AddressNews:
-    """An address of the host (see `word_of`) on a link, there or gone."""
+    """An address of the host (see `word_of`) on a link, there or gone; `narrow`: of no use beyond the link or host."""
 
     index: int
     word: int
     there: bool = True
+    narrow: bool = False
 
 
 News = LinkNews | AddressNews
@@ -66,6 +68,13 @@ def word_of(packed: bytes) -> int:
     if len(packed) == 4:
         return int.from_bytes(packed, "little")
     return int.from_bytes(packed[:8], "little") ^ int.from_bytes(packed[8:], "little")
+
+
+def is_near(packed: bytes) -> bool:
+    """Whether an address is of this host or of a link of ours, so that a narrow source is right for it."""
+    if len(packed) == 4:
+        return packed[0] == 127 or packed[:2] == bytes([169, 254])
+    return packed == bytes(15) + b"\1" or (packed[0] == 0xFE and packed[1] & 0xC0 == 0x80)
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -98,10 +107,11 @@ def news_of(kind: int, body: bytes) -> News | None:
         there = kind == _NEWLINK
         return LinkNews(index, name, there and flags & _USABLE == _USABLE, losses, there)
     if kind in (_NEWADDR, _DELADDR):
-        index = _ADDRESS.unpack_from(body)[4]
+        family, _, _, scope, index = _ADDRESS.unpack_from(body)
         more = _attributes(body[_ADDRESS.size :])
         packed = more.get(_IFA_LOCAL) or more.get(_IFA_ADDRESS)
-        return AddressNews(index, word_of(packed), kind == _NEWADDR) if packed else None
+        narrow = scope >= (_SCOPE_LINK if family == socket.AF_INET6 else _SCOPE_HOST)
+        return AddressNews(index, word_of(packed), kind == _NEWADDR, narrow) if packed else None
     return None
 
 
@@ -154,13 +164,29 @@ class Monitor:
         self._socket.close()
 
 
-class Routes:
-    """Asks the kernel which way packets would go."""
+class Inquiry:
+    """Asks the kernel which way packets would go, and how a link is. Opening may raise OSError, too."""
 
     def __init__(self) -> None:
         self._socket = _open()
 
-    def find(self, asks: Sequence[Ask]) -> list[int]:
+    def link(self, index: int) -> LinkNews | None:
+        """How a link is at this moment: news of a carrier that was lost can come a second late."""
+        body = struct.pack("=BxHiII", 0, 0, index, 0, 0)
+        self._socket.send(_HEAD.pack(_HEAD.size + len(body), _GETLINK, _REQUEST, index, 0) + body)
+        try:
+            answers = list(_messages(self._socket.recv(_READ)))
+        except BlockingIOError:
+            return None
+        for kind, number, found in answers:
+            if number == index and kind == _ERROR:
+                return LinkNews(index, "", False, 0, False)
+            news = news_of(kind, found) if number == index else None
+            if isinstance(news, LinkNews):
+                return news
+        return None
+
+    def ways(self, asks: Sequence[Ask]) -> list[int]:
         """By ask: the index of the link out, -errno where our own host would refuse, 0 where that cannot be told."""
         found = [0] * len(asks)
         for begin in range(0, len(asks), _AT_ONCE):

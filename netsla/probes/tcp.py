@@ -23,6 +23,8 @@ import numpy as np
 
 from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, ProbeSpec, Reason, SampleFlag, Samples, Target
 from netsla.probes.audit import Audit, Clock
+from netsla.probes.departures import Departure, Departures
+from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
 from netsla.probes.schedule import Timetable, tick_ns
 from netsla.probes.sender import REASONS
@@ -117,7 +119,7 @@ class TcpProber:
         self._due = 0
         self._records: list[_Record] = []
         self._out: deque[Samples] = deque()
-        self._audit = Audit()
+        self._audit, self._departures = Audit(), Departures()
         self._running = False
         self._thread = threading.Thread(target=self._run, name="tcp", daemon=True)
 
@@ -148,6 +150,7 @@ class TcpProber:
         if self._epoll is not None:
             self._epoll.close()
             self._epoll = None
+        self._departures.close()
 
     def drain(self) -> list[Samples]:
         """Everything decided since the last call."""
@@ -156,7 +159,10 @@ class TcpProber:
     def facts(self) -> ProberFacts:
         """The audit so far."""
         audit = self._audit
-        return ProberFacts(tuple(audit.lateness), audit.lateness_ns / 1e9, 0, audit.clock_steps, (), (), audit.ticks)
+        problem = self._departures.links.problem if self._lanes else None
+        problems = (problem,) if problem else ()
+        lateness = tuple(audit.lateness), audit.lateness_ns / 1e9
+        return ProberFacts(*lateness, 0, audit.clock_steps, (), problems, audit.ticks)
 
     # --- the thread ---------------------------------------------------------------------------------
 
@@ -177,6 +183,7 @@ class TcpProber:
         offset = self._clock.wall() - mono
         self._audit.clock_steps += abs(offset - self._last_offset) > _STEP_NS
         self._last_offset = offset
+        self._departures.poll(mono)
         self._hear(self._epoll)
         self._connect_due(mono)
         self._give_up(mono)
@@ -188,6 +195,7 @@ class TcpProber:
         for call in [call for call in self._calls.values() if call.route.row not in rows]:
             self._end(call)
         self._lanes, self._rows, self._tick_ns = lanes, rows, tick
+        self._departures.keep(rows)
         intervals = {lane.timetable.interval_ns for lane in lanes}
         self._served = {interval: self._served.get(interval, -1) for interval in intervals}
 
@@ -247,7 +255,9 @@ class TcpProber:
         elif code in (0, errno.ECONNREFUSED):
             self._decide(call, code)
         else:
-            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=_reason(code, route))
+            reason = _reason(code, route)
+            self._departures.refuse(route.row, reason, mono)
+            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=reason)
             self._end(call)
 
     def _decide(self, call: _Call, code: int) -> None:
@@ -258,6 +268,8 @@ class TcpProber:
             (rtt_us,), (again,) = struct.unpack_from("I", info, _RTT_AT), struct.unpack_from("I", info, _RETRANS_AT)
             flags = SampleFlag.RETRANSMITTED if again else 0
             rtt = rtt_us * 1000
+            if again and elapsed > call.route.spec.timeout_ns:
+                rtt = elapsed  # the kernel's figure is that of the later SYN alone
             if not rtt:
                 rtt, flags = elapsed, flags | SampleFlag.USER_STAMP
             call.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -267,7 +279,9 @@ class TcpProber:
         elif code == errno.ECONNREFUSED:
             self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=TCP_RESET)
         elif code == errno.ETIMEDOUT:
-            self._tell(call.route, call.slot, call.wall_ns, Outcome.LOST)
+            self._lose([call])
+        elif self._departures.is_doubtful(code) and (reason := self._why([call])[0]) is not None:
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=reason)
         else:
             self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=_ICMP_OF.get(code, 3 << 8))
         self._end(call)
@@ -279,12 +293,28 @@ class TcpProber:
 
     def _give_up(self, mono: int) -> None:
         """Who is silent beyond the time limit is lost; the sweep runs after everything that arrived was heard."""
+        overdue = []
         for limit, calls in self._waiting.items():
-            while calls and (calls[0].over or calls[0].mono_ns + limit <= mono):
+            while calls and (calls[0].over or calls[0].mono_ns + limit + GRACE_NS <= mono):
                 call = calls.popleft()
                 if not call.over:
-                    self._tell(call.route, call.slot, call.wall_ns, Outcome.LOST)
-                    self._end(call)
+                    overdue.append(call)
+        self._lose(overdue)
+        for call in overdue:
+            self._end(call)
+
+    def _lose(self, calls: list[_Call]) -> None:
+        """Lost, unless our own host is to blame."""
+        for call, reason in zip(calls, self._why(calls), strict=True):
+            if reason is None:
+                self._tell(call.route, call.slot, call.wall_ns, Outcome.LOST)
+            else:
+                self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=reason)
+
+    def _why(self, calls: list[_Call]) -> list[Reason | None]:
+        """What our own host did while these were under way."""
+        mono = self._clock.mono()
+        return self._departures.reasons_for([_departure(call, mono) for call in calls], mono) if calls else []
 
     # --- telling ------------------------------------------------------------------------------------
 
@@ -313,6 +343,13 @@ class TcpProber:
             )
         )
         self._records = []
+
+
+def _departure(call: _Call, mono: int) -> Departure:
+    spec, address = call.route.spec, call.route.address
+    assert address is not None
+    end = min(mono, call.mono_ns + spec.timeout_ns)
+    return Departure(call.route.row, call.sock, address[0], spec.source is not None, spec.dscp, call.mono_ns, end)
 
 
 def _configure(sock: socket.socket, route: _Route) -> None:

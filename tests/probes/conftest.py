@@ -49,3 +49,22 @@ def drive() -> Iterator[Callable[[Sequence[Target]], Drive]]:
     yield make
     for one in made:
         one.prober.stop()
+
+
+@pytest.fixture
+def veth(namespace: Namespace) -> Iterator[Namespace]:
+    """The far end of a veth pair that swallows everything; the near one is `near`, with 10.40.0.1 and fd40::1."""
+    far = Namespace("f")
+    namespace.set("ipv6/conf/default/accept_dad", "0")
+    namespace.ip("link", "add", "near", "type", "veth", "peer", "name", "far", "netns", far.name)
+    for address in ("10.40.0.1/24", "10.40.0.2/24", "fd40::1/64", "fd40::2/64"):
+        namespace.ip("addr", "add", address, "dev", "near", *(["nodad"] if ":" in address else []))
+    hardware = "02:00:00:00:00:01"
+    far.ip("link", "set", "far", "address", hardware)
+    for name, end in (("far", far), ("near", namespace)):
+        end.ip("link", "set", name, "up")
+    for network, gateway in (("10.0.0.0/8", "10.40.0.254"), ("fd00::/8", "fd40::ffff")):  # nobody has to find them
+        namespace.ip("neigh", "replace", gateway, "lladdr", hardware, "dev", "near", "nud", "permanent")
+        namespace.ip("route", "replace", network, "via", gateway, "dev", "near")
+    yield far
+    far.delete()

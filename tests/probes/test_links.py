@@ -9,7 +9,7 @@ import pytest
 
 from netsla.model import SECOND, Reason
 from netsla.probes import links as module
-from netsla.probes.links import FOREVER, GRACE_NS, Links
+from netsla.probes.links import _LAG_NS, FOREVER, GRACE_NS, Links
 from netsla.probes.netlink import AddressNews, LinkNews, News
 
 NEAR, OTHER, OWN = 3, 9, 0x0100_280A
@@ -30,6 +30,9 @@ class Told:
         news, self.news = self.news, []
         return news
 
+    def link(self, index: int) -> LinkNews | None:
+        return next((one for one in self.present if isinstance(one, LinkNews) and one.index == index), None)
+
     def close(self) -> None:
         self.news = None
 
@@ -38,6 +41,7 @@ class Told:
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     one = Told()
     monkeypatch.setattr(module, "Monitor", lambda: one)
+    monkeypatch.setattr(module, "Inquiry", lambda: one)
     return one
 
 
@@ -59,7 +63,7 @@ def test_a_link_is_down_from_the_reading_that_missed_it_until_it_is_back(links: 
     assert links.faults == []
     news(links, told, 12 * SECOND, DOWN)
     (fault,) = links.faults
-    assert (fault.begin_ns, fault.end_ns, fault.reason) == (11 * SECOND - GRACE_NS, FOREVER, Reason.INTERFACE_DOWN)
+    assert (fault.begin_ns, fault.end_ns, fault.reason) == (11 * SECOND - _LAG_NS, FOREVER, Reason.INTERFACE_DOWN)
     news(links, told, 13 * SECOND, DOWN)
     assert links.faults == [fault]
     news(links, told, 14 * SECOND, LinkNews(NEAR, "renamed", True, 2))
@@ -73,19 +77,29 @@ def test_whom_it_concerns(links: Links, told: Told) -> None:
     link = np.array([NEAR, OTHER, OTHER, 0], np.uint32)
     source = np.array([5, 5, OWN, OWN], np.uint64)
     assert fault.concerns(link, source).tolist() == [True, False, True, False]
-    begin = np.array([0, 11 * SECOND, 20 * SECOND])
+    begin = np.array([8 * SECOND, 11 * SECOND, 20 * SECOND])
     assert fault.during(begin, begin + SECOND).tolist() == [False, True, True]
 
 
 def test_an_instant_is_enough(links: Links, told: Told) -> None:
     news(links, told, 12 * SECOND, DOWN, LinkNews(NEAR, "near", True, 2))
     (fault,) = links.faults
-    assert (fault.begin_ns, fault.end_ns) == (11 * SECOND - GRACE_NS, 12 * SECOND)
+    assert (fault.begin_ns, fault.end_ns) == (11 * SECOND - _LAG_NS, 12 * SECOND)
 
 
 def test_a_carrier_that_was_lost_between_two_news_was_lost(links: Links, told: Told) -> None:
     news(links, told, 12 * SECOND, LinkNews(NEAR, "near", True, 2))
     assert [(one.end_ns, one.reason) for one in links.faults] == [(12 * SECOND, Reason.INTERFACE_DOWN)]
+
+
+def test_a_link_that_is_asked_tells_what_the_news_have_not_told_yet(links: Links, told: Told) -> None:
+    links.look([NEAR, OTHER], 12 * SECOND)
+    assert links.faults == []
+    told.present[0] = DOWN
+    links.look([NEAR], 13 * SECOND)
+    (fault,) = links.faults
+    assert (fault.begin_ns, fault.end_ns) == (12 * SECOND, FOREVER)  # it was well when it was last asked
+    assert fault.index == NEAR
 
 
 def test_a_new_name_or_nothing_new_is_no_fault(links: Links, told: Told) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netsla.probes.netlink import AddressNews, Ask, LinkNews, Monitor, Routes, news_of, word_of
+from netsla.probes.netlink import AddressNews, Ask, Inquiry, LinkNews, Monitor, is_near, news_of, word_of
 from tests.probes.wiring import Namespace
 
 pytestmark = pytest.mark.netns
@@ -46,6 +46,10 @@ def test_carrier_comes_and_goes_with_the_other_end(namespace: Namespace, monitor
     namespace.ip("link", "set", "peer", "down")
     later = next(one for one in monitor.survey() if isinstance(one, LinkNews) and one.index == index)
     assert (later.usable, later.losses) == (False, now.losses + 1)
+    inquiry = Inquiry()
+    assert inquiry.link(index) == later
+    assert inquiry.link(index + 1000) == LinkNews(index + 1000, "", False, 0, there=False)
+    inquiry.close()
 
 
 def test_a_link_that_is_deleted_is_there_no_more(namespace: Namespace, monitor: Monitor) -> None:
@@ -89,22 +93,22 @@ def test_a_port_that_leaves_a_bridge_is_no_news() -> None:
 @pytest.mark.parametrize(("net", "inside", "outside"), [("10.0.0.0/8", "10.1.0.1", "11.0.0.1")])
 @pytest.mark.parametrize("dscp", [0, 46])
 def test_routes_of_ipv4(namespace: Namespace, monitor: Monitor, net: str, inside: str, outside: str, dscp: int) -> None:
-    routes = Routes()
+    routes = Inquiry()
     lead(namespace, net, "10.40.0.1/24", ("10.2.0.0/16", "10.3.0.0/16"))
     way = index_of(monitor, "near")
     asks = [Ask(packed(a), dscp=dscp, protocol=1) for a in (inside, outside, "10.2.0.1", "10.3.0.1", inside)]
-    assert routes.find(asks) == [way, -errno.ENETUNREACH, -errno.EHOSTUNREACH, -errno.EACCES, way]
-    assert routes.find([Ask(packed(inside), packed("10.40.0.1"))]) == [way]
+    assert routes.ways(asks) == [way, -errno.ENETUNREACH, -errno.EHOSTUNREACH, -errno.EACCES, way]
+    assert routes.ways([Ask(packed(inside), packed("10.40.0.1"))]) == [way]
     routes.close()
 
 
 def test_routes_of_ipv6(namespace: Namespace, monitor: Monitor) -> None:
-    routes = Routes()
+    routes = Inquiry()
     lead(namespace, "fd00::/8", "fd40::1/64", ("fd02::/16", "fd03::/16"))
     way = index_of(monitor, "near")
     asks = [Ask(packed(a), dscp=46, protocol=58) for a in ("fd01::1", "2001:db8::1", "fd02::1", "fd03::1")]
-    assert routes.find(asks) == [way, -errno.ENETUNREACH, -errno.EHOSTUNREACH, -errno.EACCES]
-    assert routes.find([Ask(packed("fe80::1"), scope=way)]) == [way]
+    assert routes.ways(asks) == [way, -errno.ENETUNREACH, -errno.EHOSTUNREACH, -errno.EACCES]
+    assert routes.ways([Ask(packed("fe80::1"), scope=way)]) == [way]
     routes.close()
 
 
@@ -119,9 +123,35 @@ def lead(namespace: Namespace, net: str, own: str, refused: tuple[str, str]) -> 
 
 
 def test_many_routes_at_once(namespace: Namespace, monitor: Monitor) -> None:
-    routes = Routes()
+    routes = Inquiry()
     lead(namespace, "10.0.0.0/8", "10.40.0.1/24", ("10.2.0.0/16", "10.3.0.0/16"))
     way = index_of(monitor, "near")
     asks = [Ask(packed(f"10.{2 if i % 3 else 1}.{i // 256}.{i % 256}")) for i in range(1000)]
-    assert routes.find(asks) == [-errno.EHOSTUNREACH if i % 3 else way for i in range(1000)]
+    assert routes.ways(asks) == [-errno.EHOSTUNREACH if i % 3 else way for i in range(1000)]
     routes.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "near"),
+    [
+        ("127.0.0.1", True),
+        ("169.254.1.1", True),
+        ("10.0.0.1", False),
+        ("::1", True),
+        ("fe80::1", True),
+        ("fd00::1", False),
+    ],
+)
+def test_who_may_be_asked_from_a_narrow_source(address: str, near: bool) -> None:
+    assert is_near(packed(address)) is near
+
+
+def test_narrow_addresses_are_told_apart(namespace: Namespace, monitor: Monitor) -> None:
+    namespace.ip("addr", "add", "fd40::1/64", "dev", "near")
+    namespace.ip("link", "set", "near", "up")
+    namespace.ip("link", "set", "peer", "up")
+    found = {one.word: one.narrow for one in monitor.survey() if isinstance(one, AddressNews)}
+    assert found[word_of(packed("127.0.0.1"))]
+    assert found[word_of(packed("::1"))]
+    assert not found[word_of(packed("fd40::1"))]
+    assert sum(found.values()) >= 3  # and the link-local ones

@@ -1,0 +1,117 @@
+"""Handshakes that are under way when our own host fails them: none is lost, and no other link excuses anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from netsla.model import MILLISECOND, Outcome, ProbeSpec, ProbeType, Reason, Samples, Target
+from netsla.probes.tcp import TcpProber
+from tests.probes.wiring import HandClock, Namespace, count, reasons, target
+
+pytestmark = pytest.mark.netns
+SPEC = ProbeSpec("t", ProbeType.TCP, 200 * MILLISECOND, 900 * MILLISECOND, port=7)
+BOTH = [target(0, "10.1.0.1", SPEC), target(1, "fd01::1", SPEC)]
+
+
+class Calls:
+    """A TCP prober driven by hand."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self.clock = HandClock()
+        self.prober = TcpProber(self.clock)
+        self.prober.load(targets)
+        self.prober.step()
+
+    def run(self, ms: int) -> Samples:
+        for _ in range(ms // 20):
+            self.clock.ahead += 20 * MILLISECOND
+            self.prober.step()
+        return Samples.join(self.prober.drain() or [Samples.empty()])
+
+
+@pytest.fixture
+def calls() -> Iterator[Callable[[Sequence[Target]], Calls]]:
+    made: list[Calls] = []
+
+    def make(targets: Sequence[Target]) -> Calls:
+        made.append(Calls(targets))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.prober.stop()
+
+
+def oldest(samples: Samples, slots: int) -> Samples:
+    return samples.take(samples.slot < samples.slot.min() + slots)
+
+
+Make = Callable[[Sequence[Target]], Calls]
+
+
+def dropped(namespace: Namespace, far: Namespace) -> None:
+    far.ip("link", "set", "far", "down")
+
+
+def shut(namespace: Namespace, far: Namespace) -> None:
+    namespace.ip("link", "set", "near", "down")
+
+
+def unreachable(namespace: Namespace, far: Namespace) -> None:
+    for family, network in (("-4", "10.1.0.0/16"), ("-6", "fd01::/16")):
+        namespace.ip(family, "route", "add", "unreachable", network)
+
+
+def addresses_gone(namespace: Namespace, far: Namespace) -> None:
+    namespace.ip("-4", "addr", "flush", "dev", "near")
+    namespace.ip("-6", "addr", "flush", "dev", "near")
+
+
+@pytest.mark.parametrize("fault", [dropped, shut, unreachable, addresses_gone])
+def test_what_is_under_way_is_not_lost(
+    namespace: Namespace, veth: Namespace, calls: Make, fault: Callable[[Namespace, Namespace], None]
+) -> None:
+    one = calls(BOTH)
+    assert count(one.run(800)) == {}
+    fault(namespace, veth)
+    samples = one.run(2000)
+    early = oldest(samples, 4)
+    assert count(early) == {"UNMEASURED": 8}
+    assert reasons(early) <= {Reason.INTERFACE_DOWN, Reason.NO_ROUTE, Reason.SOURCE_GONE}
+    assert not {Outcome.LOST, Outcome.REFUSED} & set(samples.outcome.tolist())
+
+
+def test_a_refusal_of_our_own_excuses_what_is_under_way_though_it_is_cured(
+    namespace: Namespace, veth: Namespace, calls: Make
+) -> None:
+    one = calls(BOTH)
+    one.run(800)
+    unreachable(namespace, veth)
+    one.run(200)
+    for family, network in (("-4", "10.1.0.0/16"), ("-6", "fd01::/16")):
+        namespace.ip(family, "route", "del", "unreachable", network)
+    assert count(oldest(one.run(1000), 4)) == {"UNMEASURED": 8}
+    assert set(count(one.run(2000))) == {"LOST"}
+
+
+def test_an_unrelated_link_excuses_nothing(namespace: Namespace, veth: Namespace, calls: Make) -> None:
+    namespace.ip("link", "add", "unrelated", "type", "veth", "peer", "name", "container")
+    for name in ("unrelated", "container"):
+        namespace.ip("link", "set", name, "up")
+    one = calls(BOTH)
+    one.run(600)
+    namespace.ip("link", "set", "unrelated", "down")
+    one.run(200)
+    namespace.ip("link", "del", "unrelated")
+    assert set(count(one.run(2000))) == {"LOST"}
+
+
+def test_losses_are_losses_again(namespace: Namespace, veth: Namespace, calls: Make) -> None:
+    one = calls(BOTH)
+    one.run(400)
+    dropped(namespace, veth)
+    veth.ip("link", "set", "far", "up")
+    one.run(3000)
+    assert set(count(one.run(1000))) == {"LOST"}

@@ -1,0 +1,192 @@
+"""Real links that fail while probes are out: none of those is lost, and no other link excuses anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from netsla.model import MILLISECOND, Outcome, Reason, Target
+from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, reasons, target
+
+pytestmark = pytest.mark.netns
+Make = Callable[[Sequence[Target]], Drive]
+FAST = replace(SPEC, interval_ns=500 * MILLISECOND)
+PAIR = [target(0, "10.1.0.1", FAST), target(1, "fd01::1", FAST)]
+
+
+def silent(_: Echo) -> None:
+    """Nobody answers."""
+
+
+def dropped(namespace: Namespace, far: Namespace) -> None:
+    far.ip("link", "set", "far", "down")
+
+
+def shut(namespace: Namespace, far: Namespace) -> None:
+    namespace.ip("link", "set", "near", "down")
+
+
+def deleted(namespace: Namespace, far: Namespace) -> None:
+    namespace.ip("link", "del", "near")
+
+
+def flapped(namespace: Namespace, far: Namespace) -> None:
+    far.ip("link", "set", "far", "down")
+    far.ip("link", "set", "far", "up")
+
+
+def renamed_while_down(namespace: Namespace, far: Namespace) -> None:
+    namespace.ip("link", "set", "near", "down")
+    namespace.ip("link", "set", "near", "name", "uplink")
+    namespace.ip("link", "set", "uplink", "up")
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("fault", [dropped, shut, deleted, flapped, renamed_while_down])
+def test_what_is_out_when_its_link_fails_is_not_lost(
+    namespace: Namespace, veth: Namespace, drive: Make, fault: Callable[[Namespace, Namespace], None], raw: bool
+) -> None:
+    if raw:
+        namespace.set("ipv4/ping_group_range", "1 0")
+    one = drive(PAIR)
+    assert count(one.run(2)) == {}  # eight are out
+    fault(namespace, veth)
+    one.clock.ahead += 100 * MILLISECOND
+    one.prober.step()
+    samples = one.run(3.5)
+    early = samples.take(samples.slot < samples.slot.min() + 4)
+    assert count(early) == {"UNMEASURED": 8}
+    assert reasons(early) <= {Reason.INTERFACE_DOWN, Reason.NO_ROUTE, Reason.SOURCE_GONE}
+    if fault is not flapped:
+        assert Outcome.LOST not in samples.outcome
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_is_sent_into_a_link_without_carrier_is_not_lost(
+    namespace: Namespace, veth: Namespace, drive: Make, ended: bool
+) -> None:
+    one = drive(PAIR)
+    veth.ip("link", "set", "far", "down")
+    sent = one.run(2)
+    if ended:
+        veth.ip("link", "set", "far", "up")
+    samples = one.run(3.5)
+    assert not {Outcome.LOST, Outcome.REFUSED} & set(sent.outcome.tolist())
+    early = samples.take(samples.slot < samples.slot.min() + 4)
+    assert set(count(early)) == {"UNMEASURED"}
+    assert Reason.INTERFACE_DOWN in reasons(early)
+
+
+def test_losses_are_losses_again_when_the_link_is_back(namespace: Namespace, veth: Namespace, drive: Make) -> None:
+    one = drive(PAIR)
+    one.run(1)
+    flapped(namespace, veth)
+    one.run(8)
+    assert count(one.run(2)) == {"LOST": 8}
+
+
+def test_an_unrelated_link_excuses_nothing(namespace: Namespace, veth: Namespace, drive: Make) -> None:
+    namespace.ip("link", "add", "unrelated", "type", "veth", "peer", "name", "container")
+    namespace.ip("link", "set", "container", "up")
+    namespace.ip("addr", "add", "10.77.0.9/24", "dev", "unrelated")
+    namespace.ip("link", "set", "unrelated", "up")
+    one = drive(PAIR)
+    one.run(2)
+    namespace.ip("addr", "del", "10.77.0.9/24", "dev", "unrelated")
+    namespace.ip("link", "set", "unrelated", "down")
+    one.run(1)
+    namespace.ip("link", "del", "unrelated")
+    assert set(count(one.run(3.5))) == {"LOST"}
+
+
+def test_who_was_overdue_before_the_link_failed_stays_lost(wire: Wire, drive: Make) -> None:
+    spec = replace(SPEC, interval_ns=500 * MILLISECOND)
+    one = drive([target(0, "10.1.0.1", spec)])
+    samples = one.run(3.7, wire, silent)
+    assert Outcome.UNMEASURED not in samples.outcome
+    out = one.prober._flights
+    one.clock.ahead += 30 * MILLISECOND
+    one.prober.step()
+    overdue = int((out.mono_ns[: out.head] + 3 * 10**9 <= one.clock.mono() - 200 * MILLISECOND).sum())
+    wire.namespace.ip("link", "set", "wire", "down")
+    samples = one.run(5)
+    assert overdue >= 1
+    assert count(samples).get("LOST", 0) <= 1  # whose limit passed in the last moment before
+
+
+@pytest.mark.parametrize(
+    ("source", "plain"), [("10.40.0.2", True), ("fd40::2", True), ("10.40.0.2", False), ("fd40::2", False)]
+)
+def test_what_left_from_an_address_that_goes_is_not_lost(
+    namespace: Namespace, veth: Namespace, drive: Make, source: str, plain: bool
+) -> None:
+    """Whether the probe names its source (`plain` is false) or the kernel chose it."""
+    far, network = ("10.1.0.1", "10.0.0.0/8") if "." in source else ("fd01::1", "fd00::/8")
+    gateway = "10.40.0.254" if "." in source else "fd40::ffff"
+    if plain:
+        namespace.ip("route", "replace", network, "via", gateway, "dev", "near", "src", source)
+    stays = replace(FAST, source=source[:-1] + "1")
+    one = drive([target(0, far, FAST if plain else replace(FAST, source=source)), target(1, far, stays)])
+    one.run(2)
+    namespace.ip("addr", "del", source + ("/24" if "." in source else "/64"), "dev", "near")
+    if plain:
+        namespace.ip("route", "replace", network, "via", gateway, "dev", "near")
+    samples = one.run(3.5)
+    early = samples.take((samples.row == 0) & (samples.slot < samples.slot.min() + 4))
+    assert count(early) == {"UNMEASURED": 4}
+    assert reasons(early) == {Reason.SOURCE_GONE}
+    assert set(count(samples.take(samples.row == 1))) == {"LOST"}
+
+
+def test_an_answer_after_the_address_came_back_counts(wire: Wire, drive: Make) -> None:
+    one = drive([target(0, "10.1.0.1")])
+    held: list[Echo] = []
+    one.run(1, wire, held.append)
+    wire.namespace.ip("addr", "del", "10.77.0.1/32", "dev", "wire")
+    one.run(0.2)
+    wire.answer(held[0])  # nobody has that address
+    assert count(one.heard()) == {}
+    wire.namespace.ip("addr", "add", "10.77.0.1/32", "dev", "wire")
+    one.run(0.2)
+    wire.answer(held[0])
+    assert count(one.heard()) == {"ANSWERED": 1}
+
+
+@pytest.mark.parametrize("how", [("prohibit",), ("unreachable",), ("blackhole",), None])
+@pytest.mark.parametrize("interval", [500, 10_000])
+def test_what_is_out_when_its_route_goes_is_not_lost(
+    wire: Wire, drive: Make, how: tuple[str, ...] | None, interval: int
+) -> None:
+    spec = replace(SPEC, interval_ns=interval * MILLISECOND)
+    one = drive([target(0, "10.1.0.1", spec), target(1, "fd01::1", spec), target(2, "10.2.0.1", spec)])
+    one.run(interval / 1000, wire, silent)
+    for family, network in (("-4", "10.1.0.0/16"), ("-6", "fd00::/8")):
+        if how:
+            wire.namespace.ip(family, "route", "replace", *how, network)
+        elif family == "-6":
+            wire.namespace.ip(family, "route", "del", network)
+        else:
+            wire.namespace.ip("route", "del", "10.0.0.0/8")
+            wire.namespace.ip("route", "add", "10.2.0.0/16", "dev", "wire")
+    samples = one.run(4, wire, silent)
+    theirs = samples.take(samples.row < 2)
+    assert set(count(theirs)) == {"UNMEASURED"} or (how == ("blackhole",) and interval == 10_000)
+    assert reasons(theirs) <= {Reason.NO_ROUTE, Reason.PROHIBITED}
+    assert set(count(samples.take(samples.row == 2))) == {"LOST"}
+
+
+def test_without_an_address_of_its_own_a_host_cannot_be_answered(
+    namespace: Namespace, veth: Namespace, drive: Make
+) -> None:
+    """Linux then sends with ::1, or with the link's own address, as its source."""
+    one = drive([target(0, "fd01::1", FAST)])
+    one.run(1)
+    namespace.ip("-6", "addr", "del", "fd40::1/64", "dev", "near")
+    namespace.ip("-6", "addr", "del", "fd40::2/64", "dev", "near")
+    assert Outcome.LOST not in one.run(6).outcome
+    namespace.ip("-6", "addr", "flush", "dev", "near")
+    samples = one.run(6)
+    assert count(samples) == {"UNMEASURED": 12}
+    assert Reason.SOURCE_GONE in reasons(samples)
