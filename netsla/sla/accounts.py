@@ -302,12 +302,19 @@ class Accounts:
             places = np.flatnonzero(self.duty.used)
             since = np.maximum(self._since[name][places], self._gone[name])
             self._lay(name, places, np.maximum(since, self.next_k), end_k)
-        for start_k in range(self.next_k, end_k):
-            self._marks.lay(silent(self.duty.at(start_k).excluded))
+        self._mark_silence(self.next_k, end_k)
         used = np.flatnonzero(self.duty.used)
         self._classes.skip(used, end_k // self._cells[used])
         self.next_k = end_k
         self.version += 1
+
+    def _mark_silence(self, k: int, end_k: int) -> None:
+        """Lay cells [k, end_k) as silent; what is the same for a stretch of them is pressed once for all of it."""
+        while k < end_k:
+            excluded, first_k = self.duty.at(k).excluded, k
+            while k < end_k and self.duty.at(k).excluded is excluded:
+                k += 1
+            self._marks.lay(silent(excluded), k - first_k)
 
     def quiet(self) -> bool:
         """Whether every machine has given up waiting for a known interval."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -64,12 +65,14 @@ class Marks:
         while self.end_k <= k:
             self._recent.append(Mark.blank(places))
 
-    def lay(self, mark: Mark) -> None:
-        """The next cell was this and will not change; everything before it is pressed as well."""
+    def lay(self, mark: Mark, cells: int = 1) -> None:
+        """The next cells were this and will not change; everything before them is pressed as well."""
         self.press(self.end_k)
         body = _press(mark)
-        self._old.append(self._old[-1] if self._old and self._old[-1] == body else body)
-        self.open_k += 1
+        if self._old and self._old[-1] == body:
+            body = self._old[-1]
+        self._old.extend(repeat(body, cells))
+        self.open_k += cells
 
     def open(self, k: int) -> Mark:
         """An open cell, to be changed."""

@@ -57,3 +57,8 @@ def test_silence_is_unknown_or_excluded() -> None:
     marks = filled()
     marks.lay(mark)
     assert (marks.open_k, marks.end_k) == (16, 16)
+    marks.lay(mark, 3)
+    assert (marks.open_k, marks.end_k) == (19, 19)
+    last = marks.at(18)
+    assert last is not None
+    assert last.codes.tolist() == [UNKNOWN, EXCLUDED]
