@@ -23,6 +23,7 @@ from netsla.errors import NetslaError
 from netsla.model import SECOND, Agreement, IntArray
 from netsla.sla.calendar import Period, month_spans, parse_period
 from netsla.sla.exclusion import Exclusion
+from netsla.sla.period import period_around
 from netsla.sla.recorded import Recorded
 from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
 from netsla.store.archive import Archive, Look
@@ -72,8 +73,11 @@ class Source:
 def context(agreement: Agreement, period: Period) -> tuple[int, int]:
     """[start, end) of what has to be read to settle a period: whole hours, UTC ns."""
     rolling = (o.window.seconds for one in agreement.endpoints for o in one.objectives)
-    chronic = (rule.within.seconds for rule in agreement.credits.chronic) if agreement.credits else ()
-    back = max((_BEFORE, *(seconds * SECOND + _DAY for seconds in (*rolling, *chronic))))
+    chronic = [rule.within for rule in agreement.credits.chronic] if agreement.credits else []
+    zone = ZoneInfo(agreement.timezone)
+    begun = [period_around(within.calendar, zone, period.start_ns)[0] for within in chronic if within.calendar]
+    reach = [seconds * SECOND for seconds in (*rolling, *(within.seconds for within in chronic))]
+    back = max((_BEFORE, *(ns + _DAY for ns in (*reach, *(period.start_ns - one for one in begun)))))
     return (period.start_ns - back) // _HOUR * _HOUR, -(-(period.end_ns + _AFTER) // _HOUR) * _HOUR
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from netsla.model import SECOND
+from netsla.model import SECOND, Chronic, Credits, Span
 from netsla.store.archive import Archive
 from netsla.store.ledger import Ledger
 from netsla.store.source import context, horizon, open_ledger, running_period
@@ -20,6 +20,14 @@ def test_what_is_read_reaches_over_the_edges_by_whole_hours() -> None:
     assert start <= period.start_ns - 7 * DAY
     assert end >= period.end_ns + 2 * DAY
     assert (start % (3600 * SECOND), end % (3600 * SECOND)) == (0, 0)
+
+
+def test_a_chronic_rule_on_a_quarter_is_given_the_quarter() -> None:
+    """R17: downtime of April counts in June's report."""
+    rule = Chronic(Span("quarter", calendar="quarter"), downtime_over_ns=3600 * SECOND)
+    agreement = replace(contract(), credits=Credits(chronic=(rule,)))
+    start, _ = context(agreement, period_of(agreement, "2026-06"))
+    assert start <= period_of(agreement, "2026-04").start_ns
 
 
 def test_the_horizon_is_the_newest_interval_unless_the_agent_is_gone(tmp_path: Path) -> None:
