@@ -244,6 +244,8 @@ def breaches(
     where = socket_path(socket, config)
     if ack is not None:
         raise typer.Exit(command.acknowledge(where, ack, why, mute))
+    if why or mute is not None:
+        raise NetslaError(f"{'--why' if why else '--mute'} says of no breach", "add --ack AGREEMENT/ENDPOINT/OBJECTIVE")
     wanted = command.Wanted(since, only_open, agreement, form.value)
     raise typer.Exit(command.breaches(where, state_dir(config), wanted))
 

@@ -57,6 +57,8 @@ def breaches(socket: str, state_dir: Path | None, wanted: Wanted) -> int:
 def acknowledge(socket: str, what: str, why: str, mute: str | None) -> int:
     """Say that a person sees to a breach, and mute what it tells for a while."""
     agreement, endpoint, objective = named(what)
+    if not why.strip():
+        raise NetslaError("nothing is said of what is being done", 'add --why "…"')
     request: dict[str, Any] = {"op": "acknowledge", "agreement": agreement, "endpoint": endpoint}
     request |= {"objective": objective, "why": why, "mute_seconds": since(mute) / SECOND if mute else 0}
     answer = orjson.loads(ask(socket, request))

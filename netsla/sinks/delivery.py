@@ -138,7 +138,8 @@ class Delivery:
         """The link stands and takes what it is given, but for what it refuses."""
         if self._refused:
             why = next(iter(self._refused.values()))[2]
-            self._trouble(f"events of {len(self._refused)} objectives are refused: {why}", "events are refused")
+            of = "one objective" if len(self._refused) == 1 else f"{len(self._refused)} objectives"
+            self._trouble(f"events of {of} are refused: {why}", "events are refused")
         elif refusal:
             self._trouble(f"states are refused: {refusal}", "states are refused")
         elif self.problem:

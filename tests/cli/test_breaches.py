@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from netsla.cli.app import main
 from netsla.cli.breaches import Wanted, acknowledge, breaches, shown_path
-from netsla.errors import AgentError, NetslaError
+from netsla.errors import AgentError, Exit, NetslaError
 from netsla.store.ledger import Ledger
 from netsla.store.outbox import Event, Outbox
 from tests.wire.test_breaches import event
@@ -116,6 +118,29 @@ def test_acknowledging_names_the_objective_and_says_why(tmp_path: Path, capsysbi
 def test_bad_input_is_explained(what: str, since: str, said: str) -> None:
     with pytest.raises(NetslaError, match=said):
         acknowledge("none.sock", what, "because", since)
+
+
+def test_an_acknowledgement_says_what_is_done_and_of_which_breach(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: Any
+) -> None:
+    with pytest.raises(NetslaError, match="--why"):
+        acknowledge("none.sock", "a/b/c", " ", None)
+    for words in (["--mute", "2h"], ["--why", "fibre cut"]):
+        monkeypatch.setattr(sys, "argv", ["netsla", "breaches", *words, "--socket", "none.sock"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == Exit.CONFIG
+        assert b"--ack AGREEMENT/ENDPOINT/OBJECTIVE" in capsysbinary.readouterr().err
+
+
+def test_what_stands_is_named_by_what_it_is(tmp_path: Path, capsysbinary: Any) -> None:
+    expected = event("opened", 1, details={"projected_down_seconds": 281})
+    silent = event("no_data", 3, onset="2026-10-05T11:30:00Z")
+    spent = event("updated", 2, details={"budget_warning_percent": 50}, decided_at="2026-10-05T11:10:00Z")
+    with agent(tmp_path, {"events": [expected, spent, silent], "paths": {}}) as (socket, _):
+        assert breaches(socket, None, Wanted(since="3650d")) == 0
+    lines = capsysbinary.readouterr().out.decode().splitlines()[1:]
+    assert [line.split("  ")[0] for line in lines] == ["expected", "warned, 50 % spent", "no data"]
 
 
 def test_a_path_that_reached_the_endpoint_ends_there() -> None:
