@@ -298,8 +298,9 @@ def _rolled_means(
         return windows.nothing()
     means = window_means(columns.hits, columns.total, size, at)
     met = np.zeros(len(windows.used), bool)
-    met[at] = [mean >= objective.target.value for mean in means]
-    return replace(windows, met=met).figure(min(means), least)
+    goal = objective.target.value
+    met[at] = [part * goal.denominator >= goal.numerator * whole for part, whole in means]
+    return replace(windows, met=met).figure(min(Fraction(*one) for one in set(means)), least)
 
 
 def _rolled_extremes(

@@ -5,6 +5,7 @@ All windows end with one of the intervals and are shorter at the very beginning 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from fractions import Fraction
 from itertools import accumulate
@@ -22,16 +23,16 @@ def window_sums(values: IntArray, size: int) -> IntArray:
     return sums
 
 
-def window_means(hits: IntArray, total: IntArray, size: int, at: IntArray) -> list[Fraction]:
+def window_means(hits: IntArray, total: IntArray, size: int, at: IntArray) -> list[tuple[int, int]]:
     """Exact means of hits/total over the intervals with any total, of the windows that end with the intervals `at`.
 
-    There has to be one in each of these windows.
+    As (numerator, denominator), not reduced. There has to be an interval with a total in each of these windows.
     """
+    common = math.lcm(*(int(one) for one in np.unique(total[total > 0])))
     each = zip(hits.tolist(), total.tolist(), strict=True)
-    ratios = (Fraction(part, whole) if whole else Fraction(0) for part, whole in each)
-    sums = list(accumulate(ratios, initial=Fraction(0)))
-    counts = window_sums((total > 0).astype(np.int64), size)
-    return [(sums[n + 1] - sums[max(n + 1 - size, 0)]) / int(counts[n]) for n in at.tolist()]
+    sums = list(accumulate((part * (common // whole) if whole else 0 for part, whole in each), initial=0))
+    counts = window_sums((total > 0).astype(np.int64), size).tolist()
+    return [(sums[n + 1] - sums[max(n + 1 - size, 0)], common * counts[n]) for n in at.tolist()]
 
 
 def window_greatest(values: IntArray, size: int) -> IntArray:
