@@ -136,7 +136,8 @@ def _row(one: Breach, now: datetime) -> list[str]:
 def _state(one: Breach) -> str:
     if one.what == BUDGET:
         return f"warned, {one.details['budget_warning_percent']} % spent"
-    if one.what == FORECAST:
+    spent, budget = one.details.get("down_seconds", 0), one.details.get("budget_seconds", 0)
+    if one.what == FORECAST and spent <= budget:
         return "expected" if one.open else "ended, was expected"
     if one.what == NO_DATA:
         return NO_DATA if one.open else f"ended, {NO_DATA}"

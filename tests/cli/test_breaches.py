@@ -141,6 +141,10 @@ def test_what_stands_is_named_by_what_it_is(tmp_path: Path, capsysbinary: Any) -
         assert breaches(socket, None, Wanted(since="3650d")) == 0
     lines = capsysbinary.readouterr().out.decode().splitlines()[1:]
     assert [line.split("  ")[0] for line in lines] == ["expected", "warned, 50 % spent", "no data"]
+    spent = event("opened", 1, details={"projected_down_seconds": 281, "down_seconds": 260, "budget_seconds": 259})
+    with agent(tmp_path, {"events": [spent], "paths": {}}) as (socket, _):
+        assert breaches(socket, None, Wanted(since="3650d")) == 0
+    assert capsysbinary.readouterr().out.decode().splitlines()[1].startswith("breached  "), "it is more than expected"
 
 
 def test_a_path_that_reached_the_endpoint_ends_there() -> None:
