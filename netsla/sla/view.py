@@ -153,7 +153,7 @@ def _window(window: Window, rows: RowArray, layout: _Layout, time: Availability)
         unmeasured=unmeasured,
         delivery=ratio(received, sent),
         uptime=ratio(up, up + down),
-        coverage=ratio(sent, sent + unmeasured),
+        coverage=ratio(sent, sent + unmeasured + window.missing[places]),
         mean=_mean_seconds(matrix[Column.RTT_SUM], received),
         min=smallest,
         p50=p50,
