@@ -118,6 +118,11 @@ class Lab:
         self._wire.stdin.write("go\n")
         self._wire.stdin.flush()
 
+    def calm(self) -> None:
+        """From now on the wire answers everything soon."""
+        assert self._wire is not None
+        self._wire.send_signal(signal.SIGUSR1)
+
     def truth(self) -> dict[str, dict[str, Any]]:
         """End the wire; what really happened, by address."""
         assert self._wire is not None
