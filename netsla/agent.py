@@ -12,7 +12,6 @@ import contextlib
 import gc
 import logging
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -20,14 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 import netsla
 from netsla import config, doctor
 from netsla.clock import StepWatch
 from netsla.config.loading import refuse_moves
 from netsla.control import ControlServer, Handler, Peer, Request
-from netsla.errors import ConfigError, Exit, HostError
+from netsla.errors import AgentError, ConfigError, Exit, HostError
 from netsla.excluding import Excluding
 from netsla.history import History
 from netsla.model import SECOND, Plan, ProbeType, Target
@@ -39,13 +36,12 @@ from netsla.probes.tcp import TcpProber
 from netsla.sla.engine import Engine
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet, FleetObjective, Roster
-from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
-from netsla.sla.tally import Column
+from netsla.sla.snapshot import AgentView, Snapshot
 from netsla.sla.view import Viewer
 from netsla.store.lock import FolderLock
 from netsla.systemd import Notifier
 from netsla.telling import Telling
-from netsla.vitals import Troubles, Vitals
+from netsla.vitals import Troubles, Vitals, live_line
 from netsla.web import WebServer
 from netsla.wire import status
 from netsla.wire.labelling import Labelling
@@ -55,6 +51,8 @@ Result = TypeVar("Result")
 
 PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
 _TURN_S = 1.0  # how often the engine counts and judges
+_PATIENCE_S = 4.0  # less than whoever asks waits for an answer
+_REMEMBERING = "what was recorded before this start is being read back; until then there are no figures"
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
 _CLEAR = "\r\x1b[K"  # takes the live line away, on a terminal
 _SWITCH_S = 0.0002  # thread switch interval: a long computation delays each step of a prober by so much, not by 5 ms
@@ -86,7 +84,7 @@ class Agent:
         self._vitals = Vitals()
         self._snapshot: Snapshot | None = None
         self._viewing: asyncio.Future[Snapshot] | None = None
-        self._last_turn = 0.0
+        self._probing = False
         self._watch = StepWatch()
         self._notifier = Notifier()
         self._end, self._restored = asyncio.Event(), asyncio.Event()
@@ -114,7 +112,7 @@ class Agent:
             await self._adopt(self._plan)
             for prober in self._probers.values():
                 prober.start()
-            await self._go_on()
+            self._probing = True
             tasks.add(asyncio.create_task(self._turns()))
             self._notifier.ready(self._status_line())
             log.info("probing: %s", self._status_line())
@@ -122,26 +120,28 @@ class Agent:
         finally:
             await self._close(tasks)
 
-    async def _go_on(self) -> None:
-        """Bring the windows back while the probers probe already."""
-        fleet = self._fleet
-        assert fleet is not None
-        await self._with_engine(self._recall_exclusions)
-        log.info("%s", await self._with_engine(lambda: self._history.restore(self._engine, fleet)))
-        await self._with_engine(lambda: self._telling.restore(self._engine, fleet))
+    async def _go_on(self, fleet: Fleet) -> None:
+        """Bring back what was recorded, while the probers probe already; until then nothing is counted or told."""
+        remembering = asyncio.ensure_future(self._with_engine(lambda: self._remember(fleet)))
+        while not (await asyncio.wait({remembering}, timeout=_TURN_S))[0]:
+            self._watch_over()
+        log.info("%s", remembering.result())
         self._restored.set()
+        self._prepare()
         gc.freeze()
 
-    def _recall_exclusions(self) -> None:
-        """What was agreed at run time holds over restarts."""
+    def _prepare(self) -> None:
+        """Lay out the page of metrics before somebody asks."""
+        if self._web is not None and self._restored.is_set():
+            self._preparing = asyncio.create_task(self._web.prepare())
+
+    def _remember(self, fleet: Fleet) -> str:
         self._history.ledger.flush()
-        try:
-            held = self._excluding.in_force()
-        except sqlite3.Error as error:
-            log.warning("exclusions cannot be read back: %s", error)
-            return
-        for agreement, exclusions in held.items():
+        for agreement, exclusions in self._excluding.recall().items():
             self._engine.exclude(agreement, exclusions, time.time_ns())
+        said = self._history.restore(self._engine, fleet)
+        self._telling.restore(self._engine, fleet)
+        return said
 
     async def _exclude(self, agreement: str, exclusions: tuple[Exclusion, ...]) -> None:
         await self._restored.wait()
@@ -158,6 +158,7 @@ class Agent:
 
     async def _close(self, tasks: set[asyncio.Task[Any]]) -> None:
         self._notifier.stopping("ending")
+        self._history.give_up()
         if sys.stderr.isatty():
             print(file=sys.stderr)  # the live line stays as it stood last
         for prober in self._probers.values():
@@ -205,8 +206,7 @@ class Agent:
         self._names.want({(p.address, p.family) for p in fleet.watched})
         self._load_probers()
         gc.freeze()  # plan and layout stay: a collection that walked them would hold every thread for 0.2 s
-        if self._web is not None:
-            self._preparing = asyncio.create_task(self._web.prepare())
+        self._prepare()
 
     def _lay_out(self, plan: Plan) -> Fleet:
         now = time.time_ns()
@@ -286,11 +286,12 @@ class Agent:
 
     async def _turns(self) -> None:
         """Count and judge once a second; feed the watchdog only while everything moves."""
+        assert self._fleet is not None
+        await self._go_on(self._fleet)
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
             await self._with_engine(self._turn)
-            self._last_turn = loop.time()
             self._watch_over()
             due = max(due + _TURN_S, loop.time())
             await asyncio.sleep(due - loop.time())
@@ -311,10 +312,10 @@ class Agent:
 
     def _watch_over(self) -> None:
         facts = {kind: prober.facts() for kind, prober in self._probers.items()}
-        if self._vitals.look(facts, self._find_troubles(), self._last_turn):
+        if self._vitals.look(facts, self._find_troubles(), time.monotonic()):
             self._notifier.watchdog()
         if sys.stderr.isatty():
-            print(f"{_CLEAR}{self._live_line()}", end="", file=sys.stderr, flush=True)
+            print(f"{_CLEAR}{live_line(self._engine, len(self._vitals.problems))}", end="", file=sys.stderr, flush=True)
 
     def _find_troubles(self) -> Troubles:
         isolated = "isolated: our own references do not answer, or did not just now: figures are frozen"
@@ -322,6 +323,7 @@ class Agent:
             "references": (isolated,) if self._engine.isolated else (),
             "names": tuple(self._names.problems()),
             "ledger": self._history.ledger.problems(),
+            "windows": () if self._restored.is_set() else (_REMEMBERING,),
             **self._telling.troubles(),
             "configuration": () if self._reload_ok else ("the last reload was refused: run netsla check",),
         }
@@ -336,10 +338,19 @@ class Agent:
         fresh = self._snapshot is not None and time.time_ns() - self._snapshot.at_ns < _TURN_S * SECOND
         if fresh and self._snapshot is not None:
             return self._snapshot
+        if not self._restored.is_set():
+            await self._patience()
         if self._viewing is None:
             self._viewing = asyncio.ensure_future(self._with_engine(self._view))
             self._viewing.add_done_callback(self._viewed)
         return await asyncio.shield(self._viewing)
+
+    async def _patience(self) -> None:
+        """Who asks while the record is being read back waits a little, rather than see half of the figures."""
+        try:
+            await asyncio.wait_for(self._restored.wait(), _PATIENCE_S)
+        except TimeoutError:
+            raise AgentError(_REMEMBERING, "probing goes on; ask again in a moment") from None
 
     def _viewed(self, done: asyncio.Future[Snapshot]) -> None:
         self._viewing = None
@@ -380,7 +391,7 @@ class Agent:
 
     def ready(self) -> bool:
         """Whether probing has begun."""
-        return self._last_turn > 0
+        return self._probing
 
     def health(self) -> tuple[bool, list[str]]:
         """Whether the agent measures as it should, and everything that troubles it."""
@@ -404,16 +415,6 @@ class Agent:
         probe = next((each for each in one.endpoint.probes if each.row in one.rows), None)
         known = self._names.resolved(probe.address, probe.family) if probe else None
         return known or one.endpoint.endpoint.address
-
-    def _live_line(self) -> str:
-        """What a person who watches `netsla run` wants to see move."""
-        engine = self._engine
-        sent, received = (int(engine.totals.matrix[column].sum()) for column in (Column.SENT, Column.RECEIVED))
-        numbers = [one.number for one in self._fleet.objectives] if self._fleet else []
-        count = np.bincount(engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
-        standings = [f"{n} {name.replace('_', ' ')}" for name, n in zip(STANDINGS, count, strict=True) if n]
-        trouble = f" · {len(self._vitals.problems)} problems" if self._vitals.problems else ""
-        return f"{sent} sent, {received} answered · objectives: {', '.join(standings) or 'none'}{trouble}"
 
     def _status_line(self) -> str:
         count = len(self._fleet.probes) if self._fleet else 0

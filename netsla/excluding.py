@@ -8,6 +8,7 @@ rules as in a settlement.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,6 +29,8 @@ from netsla.store import exclusions
 from netsla.store.exclusions import Entry
 from netsla.store.ledger import Ledger
 from netsla.wire.event import uuid7
+
+log = logging.getLogger("netsla")
 
 _WRITE_S = 10.0
 _COMING_NS = 60 * 86_400 * SECOND  # planned work is listed so far ahead
@@ -57,6 +60,14 @@ class Excluding:
             if entry.cancelled_ns is None:
                 found.setdefault(entry.agreement, []).append(entry.exclusion)
         return {name: tuple(sorted(some, key=lambda one: (one.start_ns, one.id))) for name, some in found.items()}
+
+    def recall(self) -> dict[str, tuple[Exclusion, ...]]:
+        """What was agreed at run time holds over restarts; if it cannot be read, nothing does, and the log says so."""
+        try:
+            return self.in_force()
+        except sqlite3.Error as error:
+            log.warning("exclusions cannot be read back: %s", error)
+            return {}
 
     async def answer_add(self, request: Mapping[str, Any], peer: Peer) -> Json:
         """Record an exclusion."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from netsla.model import ProbeType
 from netsla.probes.prober import ProberFacts
+from netsla.sla.engine import Engine
+from netsla.sla.snapshot import STANDINGS
+from netsla.sla.tally import Column
 
 _STALL_S = 10.0  # without a prober's tick for so long, the watchdog is not fed
 Troubles = dict[str, tuple[str, ...]]
@@ -48,3 +53,13 @@ class Vitals:
     def parts(self) -> tuple[tuple[str, int], ...]:
         """Every part, and how many problems it has."""
         return tuple((part, len(some)) for part, some in self.troubles.items())
+
+
+def live_line(engine: Engine, problems: int) -> str:
+    """What a person who watches `netsla run` wants to see move."""
+    sent, received = (int(engine.totals.matrix[column].sum()) for column in (Column.SENT, Column.RECEIVED))
+    numbers = [one.number for one in engine.fleet.objectives] if engine.fleet else []
+    count = np.bincount(engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
+    standings = [f"{n} {name.replace('_', ' ')}" for name, n in zip(STANDINGS, count, strict=True) if n]
+    trouble = f" · {problems} problems" if problems else ""
+    return f"{sent} sent, {received} answered · objectives: {', '.join(standings) or 'none'}{trouble}"

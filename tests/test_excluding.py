@@ -87,7 +87,7 @@ async def test_what_is_recorded_is_in_force_and_said_to_count(desk: Desk) -> Non
     assert answer["exclusion"]["id"] == "m1"
     ((agreement, held),) = desk.told
     assert (agreement, [one.id for one in held]) == ("a", ["m1"])
-    assert desk.excluding.in_force() == {"a": held}
+    assert desk.excluding.in_force() == desk.excluding.recall() == {"a": held}
 
 
 async def test_notice_and_hours_are_judged_at_once(desk: Desk) -> None:

@@ -94,3 +94,32 @@ def test_an_unreadable_record_is_no_record(tmp_path: Path) -> None:
     assert sent(after, "1h") == (5, 0)
     assert list(tmp_path.glob("ledger.db.*")), "the broken file is set aside"
     kill(again)
+
+
+def test_what_was_counted_first_is_kept_soon_and_an_orderly_end_keeps_all(tmp_path: Path) -> None:
+    """Killed again and again soon after its start, an agent still remembers."""
+    history, drive, _ = begin(tmp_path)
+    history.keep(drive.engine.step(drive.now), drive.engine, drive.now)  # the first turn: nothing is counted yet
+    live(history, drive, 2)
+    kill(history)
+    again, after, _ = begin(tmp_path, drive.now)
+    assert sent(after, "1h")[0] >= 1
+    live(again, after, 4)
+    counted = sent(after, "1h")[0]
+    again.close()
+    last, end, _ = begin(tmp_path, after.now)
+    assert sent(end, "1h")[0] == counted
+    last.close()
+
+
+def test_who_ends_does_not_wait_for_the_past(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 3 * 60)
+    kill(history)
+    again = History(tmp_path)
+    again.start({})
+    again.give_up()
+    after = Drive(PLAN, drive.now + MINUTE)
+    again.adopt(after.fleet)
+    assert again.restore(after.engine, after.fleet) == "the record was not read back to its end"
+    kill(again)

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from netsla.model import ProbeType
 from netsla.probes.prober import ProberFacts
-from netsla.vitals import Vitals
+from netsla.vitals import Vitals, live_line
+from tests.sla.builders import plan
+from tests.sla.test_engine import Drive
 
 FACTS = ProberFacts((), 0.0, 0, 0, (), (), 1)
 
@@ -35,3 +37,14 @@ def test_only_what_keeps_us_from_measuring_is_unhealthy() -> None:
     assert vitals.problems == ("the last reload was refused", "the broker is away")
     vitals.look({ProbeType.ICMP: replace(FACTS, problems=("no socket",))}, {}, 1.0)
     assert not vitals.measuring
+
+
+def test_the_live_line_moves_and_counts_standings() -> None:
+    drive = Drive(plan(2))
+    assert live_line(drive.engine, 0).startswith("0 sent, 0 answered")
+    for _ in range(70):
+        drive.second(0)
+        drive.engine.step(drive.now)
+    line = live_line(drive.engine, 2)
+    assert line.startswith("140 sent, 140 answered · objectives: ")
+    assert line.endswith(" · 2 problems")

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from netsla.errors import HostError
+from netsla.errors import AgentError, HostError
 from netsla.model import WebSettings
 from netsla.sla.snapshot import Snapshot
 from netsla.web import access, endpoint, page
@@ -156,7 +156,10 @@ class WebServer:
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         async def admitted(request: web.Request) -> web.StreamResponse:
             await self._login.check(request)
-            return await handler(request)
+            try:
+                return await handler(request)
+            except AgentError as error:
+                return web.Response(text=f"netsla: {error}\n", status=503)
 
         return await self._gate.answering(request, admitted)
 

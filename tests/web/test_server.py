@@ -8,8 +8,9 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from netsla.errors import HostError
+from netsla.errors import AgentError, HostError
 from netsla.model import SECOND, WebSettings
+from netsla.sla.snapshot import Snapshot
 from netsla.web import WebServer
 from netsla.wire.labelling import Labelling
 from tests.web.conftest import Serve, Source
@@ -56,6 +57,19 @@ async def test_status_and_its_filters(serve: Serve, client: aiohttp.ClientSessio
     async with client.get(f"{base}/api/v1/status", params=query) as answer:
         document = await answer.json()
     assert [probe["endpoint"] for probe in document["probes"]] == ["site-00009"]
+
+
+async def test_figures_that_are_not_there_yet_are_refused_with_the_reason(
+    serve: Serve, source: Source, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reading_back() -> Snapshot:
+        raise AgentError("the record is being read back", "ask again")
+
+    _, base = await serve()
+    monkeypatch.setattr(source, "snapshot", reading_back)
+    for path in ("/metrics", "/api/v1/status", "/"):
+        async with client.get(base + path) as answer:
+            assert (answer.status, "ask again" in await answer.text()) == (503, True)
 
 
 async def test_the_operators_labels_are_on_every_metric(
