@@ -2,7 +2,7 @@
 
 Held here: ExecStart and ExecReload, the notification protocol within WatchdogSec, no capability and no new privileges,
 the end within TimeoutStopSec. Held by tests/test_deploy.py: that systemd understands the unit, and how far it is
-hardened. Not held anywhere yet: DynamicUser, the system call filter and the mounts, for which systemd must be booted.
+hardened. Held by test_081: DynamicUser, the system call filter and the mounts, for which systemd must be booted.
 """
 
 from __future__ import annotations
