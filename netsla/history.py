@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from netsla.model import SECOND, IntArray
 from netsla.sla.engine import Engine
@@ -28,10 +28,15 @@ from netsla.store.press import BrokenError
 from netsla.store.recall import Recall
 
 log = logging.getLogger("netsla")
+Some = TypeVar("Some")
 
 LEDGER = "ledger.db"  # in the state folder
 _BEAT_NS = 5 * SECOND  # how often the ledger is told that we are alive
-_KEEP_NS = 8 * SECOND  # how often open cells are kept: a kill loses no more than this
+_KEEP_NS = 5 * SECOND  # how often open cells are kept: with a late turn, a kill loses less than 10 s
+
+
+class _GivenUpError(Exception):
+    """Nobody waits for it any more."""
 
 
 class History:
@@ -45,6 +50,8 @@ class History:
         self._started_ns = time.time_ns()
         self._beat_ns = self._kept_ns = 0
         self._is_open = False
+        self._given_up = False
+        self._engine: Engine | None = None  # whose open cells are kept at the end
 
     def start(self, detail: dict[str, Any]) -> None:
         """Open the ledger and note the start."""
@@ -53,9 +60,14 @@ class History:
         self.ledger.note("start", detail)
 
     def close(self) -> None:
-        """Note the end and write what waits; takes up to ten seconds if the disk is away."""
+        """Keep what is open, note the end and write what waits; takes up to ten seconds if the disk is away.
+
+        Nobody may use the engine any more.
+        """
         self._recall.close()
         if self._is_open:
+            if self._engine is not None:
+                self.ledger.keep_open(self._engine.open_cells(), self._layout)
             self.ledger.note("stop", {})
             self.ledger.close()
 
@@ -73,14 +85,20 @@ class History:
         """Record what was closed; now and then also what is open, and that we are alive."""
         for cell in closed:
             self.ledger.append(cell, self._layout)
+        self._engine = engine
         if now_ns - self._kept_ns >= _KEEP_NS or now_ns < self._kept_ns:
-            self._kept_ns = now_ns
-            self.ledger.keep_open(engine.open_cells(), self._layout)
+            opened = engine.open_cells()
+            self.ledger.keep_open(opened, self._layout)
+            self._kept_ns = now_ns if opened else 0  # soon after a start, even if the next one comes soon
         if now_ns - self._beat_ns >= _BEAT_NS or now_ns < self._beat_ns:
             self._beat_ns = now_ns
             self.ledger.beat(self._started_ns, now_ns)
 
     # --- the way back -------------------------------------------------------------------------------
+
+    def give_up(self) -> None:
+        """The agent ends: what is still being read back is not needed any more. From any thread."""
+        self._given_up = True
 
     def restore(self, engine: Engine, fleet: Fleet) -> str:
         """Bring a freshly loaded engine to where the record ends; returns what was found, in words."""
@@ -88,6 +106,8 @@ class History:
         try:
             with self.ledger.archive.open() as look:
                 return self._resume(look, engine, fleet)
+        except _GivenUpError:
+            return "the record was not read back to its end"
         except (sqlite3.Error, BrokenError) as error:
             log.warning("the record cannot be read back, windows begin anew: %s", error)
             return "no readable record"
@@ -108,11 +128,18 @@ class History:
         cuts = sorted({int(k) * fleet.seconds for firsts in wanted.values() for k in set(firsts.tolist())})
         end = (last_k + 1) * fleet.seconds
         begin = min(cuts, default=end)
-        sums = (_sum(piece, fleet.seconds) for piece in fleetview.pieces(look, self._layout, begin, end, cuts))
-        stood = _stood(fleetview.standings(look, self._layout, begin, end), fleet.seconds, last_k)
+        pieces = self._while_wanted(fleetview.pieces(look, self._layout, begin, end, cuts))
+        stands = self._while_wanted(fleetview.standings(look, self._layout, begin, end))
+        sums, stood = (_sum(piece, fleet.seconds) for piece in pieces), _stood(stands, fleet.seconds, last_k)
         begin_k = engine.accounts.grid(last_k + 1)
         tail = (self._recall.cell(k, fleet.seconds) for k in range(begin_k, last_k + 1))
         resume(engine, fleet, last_k, sums, stood, [cell for cell in tail if cell is not None])
+
+    def _while_wanted(self, found: Iterable[Some]) -> Iterator[Some]:
+        for one in found:
+            if self._given_up:
+                raise _GivenUpError
+            yield one
 
 
 def _sum(piece: fleetview.Piece, seconds: int) -> Sum:
