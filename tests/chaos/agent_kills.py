@@ -45,8 +45,8 @@ from tests.netlab.lab import end, netlab
 from tests.store.killing import check_sound
 
 GRIDS = (1, 10, 2, 5)  # seconds of a cell, by site
+_FRESH_S = 2.5  # a status is made of the last turn
 _WINDOW_S = 300  # the window whose counts are held against the wire
-_BACK_S = 5  # after a start the windows are back within so many seconds
 
 
 @dataclass
@@ -90,6 +90,9 @@ class Site:
         self.seen: dict[int, bytes] = {}  # start of a closed interval -> digest of its record, once anybody saw it
         self.excluded: set[str] = set()  # ids that the agent has confirmed
         self.windows: tuple[int, dict[str, int]] | None = None  # when asked, what the 5m windows said, by endpoint
+        self.log = folder / "agent.log"
+        self._said = 0  # characters that the log held at the launch
+        self._back_ns = 0  # when it was seen that this life has its windows back
         self.socket, self.config = folder / "netsla.sock", folder / "netsla.yaml"
         self.config.write_text(config(seconds))
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,7 +112,7 @@ class Site:
             finally:
                 dying.set()
             doing.result(60)
-        assert code == -signal.SIGKILL, "the agent died by itself: " + (self.folder / "agent.log").read_text()[-4000:]
+        assert code == -signal.SIGKILL, "the agent died by itself: " + self.log.read_text()[-4000:]
         self.sums.kills += 1
         self.look_after()
 
@@ -126,7 +129,8 @@ class Site:
 
     def launch(self) -> None:
         command = ["ip", "netns", "exec", self.namespace, sys.executable, "-m", "netsla", "run"]
-        with (self.folder / "agent.log").open("ab") as log:
+        self._said, self._back_ns = len(self.log.read_text()) if self.log.exists() else 0, 0
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen([*command, "--config", str(self.config)], stdout=log, stderr=log)
         if self.lives:
             self.sums.away_s += (time.time_ns() - self.lives[-1].killed_ns) / SECOND
@@ -159,6 +163,7 @@ class Site:
         return True
 
     def _ask(self) -> bool:
+        back = self._is_back()
         status = json.loads(ask(str(self.socket), {"op": "status"}, seconds=10))
         wrong = []
         for probe in status["probes"]:
@@ -167,11 +172,17 @@ class Site:
                 wrong.append(f"status: {probe['endpoint']} lost a probe: {probe['totals']} {window}")
         wrong += [f"status: breached: {one}" for one in status["objectives"] if one["standing"] == "breached"]
         self.sums.faults += wrong[:3]
-        if time.time_ns() - self.lives[-1].launched_ns > _BACK_S * SECOND:
+        if back:
             sent = {probe["endpoint"]: probe["windows"]["5m"]["sent"] for probe in status["probes"]}
             steady = {name: count for name, count in sent.items() if int(name.removeprefix("e")) not in CHANGING}
             self.windows = (time.time_ns(), steady)
         return True
+
+    def _is_back(self) -> bool:
+        """Whether this agent has had its windows back for longer than a status may be old."""
+        if not self._back_ns and "record" in self.log.read_text()[self._said :]:
+            self._back_ns = time.time_ns()
+        return bool(self._back_ns) and time.time_ns() - self._back_ns > _FRESH_S * SECOND
 
     def _reload(self) -> bool:
         self.config.write_text(
@@ -246,7 +257,7 @@ class Site:
         limit = time.monotonic() + 30
         while not self._settled() and time.monotonic() < limit:
             time.sleep(0.2)
-        assert self.kill(signal.SIGTERM) == 0, (self.folder / "agent.log").read_text()
+        assert self.kill(signal.SIGTERM) == 0, self.log.read_text()
         self.look_after()
         self.sums.heard, self.sums.counted = len(self.ear.at_ns), self._count_all()
         if self.sums.counted > self.sums.heard:

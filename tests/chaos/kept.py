@@ -128,7 +128,9 @@ def faults(kept: Kept, wire: Wire, lives: list[Life], changing: IntArray) -> lis
     fewest[changing] = 0
     sent, received = kept.counts[Column.SENT], kept.counts[Column.RECEIVED]
     away = _wholly_away(lives, kept.first, cells, wire.seconds)
-    known = np.isin(np.arange(cells) + kept.first, kept.closed)
+    told_away = (kept.reason == Reason.AGENT_DOWN) | (kept.standing == ABSENT)
+    told_away |= ~np.isin(np.arange(cells) + kept.first, kept.closed)
+    told_away[changing] |= kept.standing[changing] == -1
     numbers = list(range(min(kept.closed), max(kept.closed) + 1)) if kept.closed else []
     found = {
         "counted twice": sent > most,
@@ -138,7 +140,7 @@ def faults(kept: Kept, wire: Wire, lives: list[Life], changing: IntArray) -> lis
         "judged bad": kept.standing == 0,
         "judged without a probe": (kept.standing == 1) & (most == 0),
         "time away has figures": away & (sent > 0),
-        "time away is not the agent's": away & known & (kept.standing != ABSENT) & (kept.reason != Reason.AGENT_DOWN),
+        "time away is not the agent's": away & ~told_away,
     }
     told = [f"{what}: {_places(where, kept, sent, fewest, most)}" for what, where in found.items() if where.any()]
     if kept.closed != numbers:
