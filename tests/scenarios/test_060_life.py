@@ -156,8 +156,8 @@ def test_after_a_kill_the_socket_is_taken_over(tmp_path: Path) -> None:
 
 def test_both_socket_kinds_denied_is_said_with_its_remedy(tmp_path: Path) -> None:
     """PEERS 13: ping socket denied, raw denied, both denied; what else can be measured is (test_030: nothing can)."""
-    tcp = "\n  tcp: {type: tcp, port: 9469, interval: 200ms, timeout: 500ms}"
-    config = CONFIG.format(socket="netsla.sock", port=9469).replace("500ms}\n", f"500ms}}{tcp}\n", 1)
+    tcp = "tcp: {type: tcp, port: 9469, interval: 200ms, timeout: 500ms}"
+    config = CONFIG.format(socket="netsla.sock", port=9469).replace("500ms}}", f"500ms}}, {tcp}}}")
     with netlab(tmp_path, wire=False) as lab:
         sysctl(lab.near, "net.ipv4.ping_group_range=1 0")
         agent = lab.agent(config.replace("[ping]", "[ping, tcp]"), BARE)
