@@ -216,15 +216,13 @@ class Accounts:
         changes: list[Change] = []
         one, class_ = np.array([place]), np.array([code], np.int8)
         for cell in range(first * int(self._cells[place]), end * int(self._cells[place])):
-            mark = self._marks.at(cell)
-            if mark is not None and mark.codes[place] == UNDECIDED:
+            if (mark := self._marks.at(cell)) is not None and mark.codes[place] == UNDECIDED:
                 changes += self._put(cell, one, class_)
         return changes
 
     def _put(self, k: int, places: IntArray, codes: Codes) -> list[Change]:
         """Book cell `k` of these places under these classes, whatever it was booked under."""
-        mark, here = self._marks.at(k), self.duty.at(k)
-        if mark is None:
+        if (mark := self._marks.at(k)) is None:
             return []
         old = mark.codes[places]
         turn = old != codes
@@ -232,7 +230,7 @@ class Accounts:
             places, codes, old = places[turn], codes[turn], old[turn]
             if not len(places):
                 return []
-        share = here.share_ns[places]
+        share = self.duty.at(k).share_ns[places]
         for name, book in self._books.items():
             if k < self._gone[name]:
                 continue
@@ -282,8 +280,7 @@ class Accounts:
 
     def expire(self, name: str, k: int) -> RowArray:
         """Cell `k` leaves a window; returns the rows for which it was down time that counts."""
-        mark = self._marks.at(k)
-        if mark is None:
+        if (mark := self._marks.at(k)) is None:
             return np.empty(0, np.int32)
         self.version += 1
         down = self._remove(name, mark, k)
@@ -430,7 +427,7 @@ class Accounts:
             if rows:
                 by_zone.setdefault(one.agreement.timezone, []).append((one.place, rows))
         for zone, members in by_zone.items():
-            start_ns, end_ns = period_around(window.span.calendar, ZoneInfo(zone), self._at(k))
+            start_ns, end_ns = period_around(window.span.calendar, ZoneInfo(zone), k * self._seconds * SECOND)
             self._enter(window, members, start_ns, end_ns, k)
         self.version += 1
         return np.array(sorted(entering), np.int32), again
@@ -451,6 +448,3 @@ class Accounts:
         self._since[name][ended] = start_k
         self._period[name][places] = (end_ns - start_ns) // SECOND
         self._lay(name, ended, np.full(len(ended), start_k), k - k % self._cells[ended])
-
-    def _at(self, k: int) -> int:
-        return k * self._seconds * SECOND
