@@ -16,7 +16,7 @@ import numpy as np
 
 from netsla.model import Reason
 from netsla.probes.faults import CUT_OFF, REFUSALS
-from netsla.probes.links import Links
+from netsla.probes.links import SETTLE_NS, Links
 from netsla.probes.netlink import Ask, is_near, word_of
 
 _SPEAKS_FOR_ITSELF = (errno.EHOSTUNREACH, errno.ENETUNREACH)
@@ -81,7 +81,7 @@ class Departures:
         words = np.array([word_of(source) for source in sources], np.uint64)
         begin, end = (np.array([getattr(one, name) for one in some]) for name in ("begin_ns", "end_ns"))
         for fault in self.links.since(int(begin.min())):
-            for i in np.flatnonzero(fault.concerns(link, words) & fault.during(begin, end)).tolist():
+            for i in np.flatnonzero(fault.concerns(link, words) & fault.during(begin, end, SETTLE_NS)).tolist():
                 found[i] = fault.reason if found[i] is None else found[i]
         return found
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from netsla.model import IntArray, Reason, RowArray
 from netsla.probes.channel import Options
 from netsla.probes.flight import Flights, Records
-from netsla.probes.links import Links
+from netsla.probes.links import SETTLE_NS, Links
 from netsla.probes.netlink import Ask, is_near
 
 NOT_OURS = 0xFFFF  # in place of a Reason: nothing of ours excuses it
@@ -85,12 +85,14 @@ class OwnFaults:
             self._by_route(ours, open_ones, why, mono_ns)
         return why
 
-    def _by_link(self, ours: Records, link: npt.NDArray[np.uint32], why: Reasons, mono_ns: int) -> None:
-        """A link or an address was gone while they were out."""
+    def _by_link(
+        self, ours: Records, link: npt.NDArray[np.uint32], why: Reasons, mono_ns: int, after_ns: int = 0
+    ) -> None:
+        """A link or an address was gone while they were out; or just before, for what never left."""
         self.links.look(np.unique(link).tolist(), mono_ns)
         sent = ours["mono_ns"]
         for fault in self.links.since(int(sent.min())):
-            hit = fault.concerns(link, ours["source"]) & fault.during(sent, sent + ours["timeout_ns"])
+            hit = fault.concerns(link, ours["source"]) & fault.during(sent, sent + ours["timeout_ns"], after_ns)
             why[hit & (why == NOT_OURS)] = fault.reason
 
     def _by_route(self, ours: Records, chosen: IntArray, why: Reasons, mono_ns: int) -> None:
@@ -106,7 +108,7 @@ class OwnFaults:
         if unstamped.any():
             link = np.where(unstamped & (ways > 0), ways, 0).astype(np.uint32)
             part = why[chosen]
-            self._by_link(some, link, part, mono_ns)
+            self._by_link(some, link, part, mono_ns, SETTLE_NS)
             why[chosen] = part
 
     def _target(self, one: np.void) -> bytes:

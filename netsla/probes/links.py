@@ -19,7 +19,9 @@ from netsla.probes.netlink import AddressNews, Ask, Inquiry, LinkNews, Monitor, 
 
 GRACE_NS = 50 * MILLISECOND  # within which everything else is told; no probe is called lost before it has passed
 _LAG_NS = 1_100 * MILLISECOND  # after which the kernel has told of a lost carrier
-FOREVER = 1 << 62
+FOREVER = 1 << 61
+SETTLE_NS = 4 * SECOND
+"""A neighbour that is asked for in vain while a link is down fails what waits for it 3 s later, though it is back."""
 _REMEMBER_NS = 120 * SECOND  # longer than any flight
 
 
@@ -41,9 +43,9 @@ class Fault:
             hit |= left & np.isin(source, np.array(list(self.sources), np.uint64))
         return hit
 
-    def during(self, begin: IntArray, end: IntArray) -> npt.NDArray[np.bool_]:
-        """Which of these spans (monotonic ns) it falls into."""
-        hit: npt.NDArray[np.bool_] = (begin <= self.end_ns) & (end >= self.begin_ns)
+    def during(self, begin: IntArray, end: IntArray, after_ns: int = 0) -> npt.NDArray[np.bool_]:
+        """Which of these spans (monotonic ns) it falls into, or the time just after it."""
+        hit: npt.NDArray[np.bool_] = (begin <= self.end_ns + after_ns) & (end >= self.begin_ns)
         return hit
 
 
@@ -169,8 +171,8 @@ class Links:
         return np.array(sorted(self._narrow), np.uint64)
 
     def since(self, begin_ns: int) -> Iterator[Fault]:
-        """The faults that were not over then (monotonic ns)."""
-        return (fault for fault in self.faults if fault.end_ns >= begin_ns)
+        """The faults that were not over, and settled, then (monotonic ns)."""
+        return (fault for fault in self.faults if fault.end_ns + SETTLE_NS >= begin_ns)
 
     def close(self) -> None:
         """Stop watching."""

@@ -213,12 +213,13 @@ class Listener:
             self._outlet.tell_records(ours, Outcome.ANSWERED, rtt, flags)
             self._sessions.heard(ours["row"], self._clock.mono())
             return
-        late = (fresh & ~in_time) | (first & (state == flight.LOST))
-        again = ~in_time & ~late & (state != flight.UNHEARD)
+        overdue = fresh & ~in_time
+        again = ~in_time & ~overdue & ~(first & (state == flight.LOST)) & (state != flight.UNHEARD)
         flights.state[place[in_time]] = flight.ANSWERED
         self._outlet.tell(place[in_time], Outcome.ANSWERED, rtt[in_time], flags[in_time])
         self._sessions.heard(flights.row[place[in_time]], self._clock.mono())
-        self._outlet.tell(place[fresh & ~in_time], Outcome.LOST)
+        self._outlet.tell(self._excuse(place[overdue]), Outcome.LOST)
+        late = (overdue & (flights.state[place] != flight.UNHEARD)) | (first & (state == flight.LOST))
         flights.state[place[late]] = flight.TOLD
         self._outlet.tell(place[late], Outcome.LATE, rtt[late], flags[late])
         self._outlet.tell(place[again], Outcome.DUPLICATE)
@@ -250,6 +251,8 @@ class Listener:
 
     def _excuse(self, place: IntArray) -> IntArray:
         """Tell those that are our own fault as unmeasured; returns the others."""
+        if not len(place):
+            return place
         why = self._faults.reasons_for(place, self._clock.mono())
         ours = why != NOT_OURS
         self._flights.state[place[ours]] = flight.UNHEARD

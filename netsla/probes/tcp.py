@@ -273,9 +273,9 @@ class TcpProber:
             if not rtt:
                 rtt, flags = elapsed, flags | SampleFlag.USER_STAMP
             call.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self._tell(call.route, call.slot, call.wall_ns, Outcome.ANSWERED, rtt, again, flags)
+            self._answered(call, rtt, again, flags)
         elif code == errno.ECONNREFUSED and call.route.spec.rst_is_up:
-            self._tell(call.route, call.slot, call.wall_ns, Outcome.ANSWERED, elapsed, TCP_RESET, SampleFlag.USER_STAMP)
+            self._answered(call, elapsed, TCP_RESET, SampleFlag.USER_STAMP)
         elif code == errno.ECONNREFUSED:
             self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=TCP_RESET)
         elif code == errno.ETIMEDOUT:
@@ -285,6 +285,13 @@ class TcpProber:
         else:
             self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=_ICMP_OF.get(code, 3 << 8))
         self._end(call)
+
+    def _answered(self, call: _Call, rtt: int, detail: int, flags: int) -> None:
+        """In time; or too late, and lost for that, unless our own host is to blame."""
+        if rtt <= call.route.spec.timeout_ns:
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.ANSWERED, rtt, detail, flags)
+        elif self._lose([call]):
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.LATE, rtt, detail, flags)
 
     def _end(self, call: _Call) -> None:
         call.over = True
@@ -303,13 +310,16 @@ class TcpProber:
         for call in overdue:
             self._end(call)
 
-    def _lose(self, calls: list[_Call]) -> None:
-        """Lost, unless our own host is to blame."""
+    def _lose(self, calls: list[_Call]) -> int:
+        """Lost, unless our own host is to blame; returns how many are."""
+        lost = 0
         for call, reason in zip(calls, self._why(calls), strict=True):
             if reason is None:
+                lost += 1
                 self._tell(call.route, call.slot, call.wall_ns, Outcome.LOST)
             else:
                 self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=reason)
+        return lost
 
     def _why(self, calls: list[_Call]) -> list[Reason | None]:
         """What our own host did while these were under way."""
@@ -321,9 +331,6 @@ class TcpProber:
     def _tell(
         self, route: _Route, slot: int, at_ns: int, outcome: Outcome, rtt: int = -1, detail: int = 0, flags: int = 0
     ) -> None:
-        if outcome is Outcome.ANSWERED and rtt > route.spec.timeout_ns:
-            self._records.append((route.row, slot, at_ns, -1, Outcome.LOST, 0, 0))
-            outcome = Outcome.LATE
         self._records.append((route.row, slot, at_ns, rtt, outcome, detail, flags))
 
     def _hand_over(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import select
+import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -113,5 +116,26 @@ def test_losses_are_losses_again(namespace: Namespace, veth: Namespace, calls: M
     one.run(400)
     dropped(namespace, veth)
     veth.ip("link", "set", "far", "up")
-    one.run(3000)
+    one.run(7000)
     assert set(count(one.run(1000))) == {"LOST"}
+
+
+def test_an_answer_to_a_later_syn_is_not_lost_where_the_first_met_a_dead_link(
+    namespace: Namespace, veth: Namespace, calls: Make
+) -> None:
+    """The handshake succeeds in the end, beyond its time limit, since the link was down when it began."""
+    veth.ip("addr", "add", "10.40.0.254/24", "dev", "far")
+    veth.ip("addr", "add", "10.1.0.1/32", "dev", "far")
+    with veth.entered():
+        server = socket.create_server(("10.1.0.1", 7))
+    with server:
+        veth.ip("link", "set", "far", "down")
+        one = calls([target(0, "10.1.0.1", replace(SPEC, interval_ns=1000 * MILLISECOND))])
+        while not one.prober._calls:
+            one.run(20)
+        veth.ip("link", "set", "far", "up")
+        (call,) = one.prober._calls.values()
+        assert select.select([], [call.sock], [], 5)[1]  # the kernel's second SYN, a second later
+        one.clock.ahead += 940 * MILLISECOND
+        one.prober.step()
+    assert count(Samples.join(one.prober.drain())) == {"UNMEASURED": 1}

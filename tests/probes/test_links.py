@@ -79,6 +79,9 @@ def test_whom_it_concerns(links: Links, told: Told) -> None:
     assert fault.concerns(link, source).tolist() == [True, False, True, False]
     begin = np.array([8 * SECOND, 11 * SECOND, 20 * SECOND])
     assert fault.during(begin, begin + SECOND).tolist() == [False, True, True]
+    news(links, told, 14 * SECOND, LinkNews(NEAR, "near", True, 2))
+    assert fault.during(begin, begin + SECOND).tolist() == [False, True, False]
+    assert fault.during(begin, begin + SECOND, 6 * SECOND).tolist() == [False, True, True]
 
 
 def test_an_instant_is_enough(links: Links, told: Told) -> None:
@@ -145,7 +148,7 @@ def test_what_is_long_over_is_forgotten(links: Links, told: Told) -> None:
     news(links, told, 12 * SECOND, DOWN, LinkNews(NEAR, "near", True, 2))
     news(links, told, 1000 * SECOND, UP)
     assert [fault.end_ns for fault in links.faults] == [1000 * SECOND]  # the older one is gone
-    assert list(links.since(1001 * SECOND)) == []
+    assert list(links.since(1005 * SECOND)) == []
 
 
 def test_where_the_host_forbids_it_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,6 +235,15 @@ def test_what_was_in_flight_while_deaf_is_unmeasured_and_the_rest_lost(why: Reas
     assert count(rig.take()) == {"LATE": 100 + PROBES - 600}  # and nothing more of the unmeasured
 
 
+def test_an_answer_beyond_the_time_limit_is_not_lost_either_where_we_were_deaf() -> None:
+    rig = Rig()
+    rig.faults.deafen(0, Reason.INTERFACE_DOWN, rig.clock.mono())
+    rig.flights.channel[:100] = 3  # on a socket that heard well
+    rig.clock.ahead += TIMEOUT
+    rig.right(TIMEOUT + 1)
+    assert count(rig.take()) == {"UNMEASURED": PROBES - 100, "LOST": 100, "LATE": 100}
+
+
 def test_strangers_are_counted_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     rig.inbox.packets[:] = 0
