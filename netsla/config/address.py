@@ -17,6 +17,7 @@ from netsla.config.source import Faults, Place
 from netsla.wire.labelling import OWN
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?", re.ASCII)
+_ZONE = re.compile(r"[^\s/%]{1,15}")  # an interface's name: IFNAMSIZ less the NUL
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
@@ -34,8 +35,11 @@ def family_of(address: str) -> str:
 
 def literal(text: str) -> str:
     """A numeric address."""
-    if family_of(text) == "any":
+    family = family_of(text)
+    if family == "any":
         raise Wrong(f"{text!r} is not an IP address", "write a numeric IPv4 or IPv6 address")
+    if family == "ipv6":
+        _check_zone(text)
     return text
 
 
@@ -46,7 +50,20 @@ def host(text: str) -> str:
         return _host_name(text)
     if _is_group(text, family):
         raise Wrong(f"{text} is not the address of one host", "write a unicast address")
+    if family == "ipv6":
+        _check_zone(text)
     return text
+
+
+def _check_zone(text: str) -> None:
+    """A link-local address means nothing without its link, and no other address has one (RFC 4007)."""
+    number, percent, zone = text.partition("%")
+    packed = socket.inet_pton(socket.AF_INET6, number)
+    local = packed[0] == 0xFE and packed[1] & 0xC0 == 0x80
+    if local and not _ZONE.fullmatch(zone):
+        raise Wrong(f"{text!r} is link-local: the same on every link", f'name the interface: "{number}%eth0"')
+    if percent and not local:
+        raise Wrong(f"{text!r}: only a link-local address has an interface", f"write {number}")
 
 
 def _is_group(text: str, family: str) -> bool:

@@ -64,6 +64,10 @@ class Outbox:
         self._headers["iov"], self._headers["iovlen"] = addresses_of(self._iovec.reshape(-1, 1)), 1
         self._base = self._headers.ctypes.data
 
+    def aim(self, scope: int) -> None:
+        """All packets go to link-local IPv6 addresses of this interface (sin6_scope_id)."""
+        self._names[:, 24:28] = np.frombuffer(scope.to_bytes(4, "little"), np.uint8)
+
     def send(self, fd: int, begin: int, end: int) -> int:
         """Send packets [begin, end); returns how many left, or -errno if the first did not."""
         sent = int(_libc.sendmmsg(fd, self._base + 64 * begin, end - begin, 0))

@@ -43,6 +43,7 @@ class Options:
     df: bool = False
     source: str | None = None
     generation: int = 0  # grows when a poisoned id was left behind
+    zone: str | None = None  # the interface, of link-local targets
 
 
 class Channel:
@@ -50,6 +51,7 @@ class Channel:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.scope = scope_of(options.zone)
         self.raw = False
         self.identifier = 0
         self.socket = self._open()
@@ -130,7 +132,14 @@ class Channel:
             if options.df:
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
         if options.source is not None:
-            sock.bind((options.source, 0))
+            sock.bind(self.name_of(options.source))
+
+    def name_of(self, address: str) -> tuple[str, int] | tuple[str, int, int, int]:
+        """An address as the socket module takes it: a link-local one with the number of its interface."""
+        if self.options.family == 4:
+            return address, 0
+        number, _, zone = address.partition("%")
+        return number, 0, 0, scope_of(zone) if zone else self.scope
 
     def new_drops(self) -> int:
         """Packets lost to a full receive buffer since the last call; to be asked before reading.
@@ -153,12 +162,26 @@ class Channel:
 
 
 def source_present(options: Options) -> bool:
-    """Whether the host (still) has the source address that these options name."""
-    if options.source is None:
-        return True
-    with socket.socket(_FAMILY[options.family], socket.SOCK_DGRAM) as sock:
-        try:
-            sock.bind((options.source, 0))
-        except OSError:
-            return False
+    """Whether the host (still) has the source address, and the interface, that these options name."""
+    try:
+        scope = scope_of(options.zone)
+        if options.source is None:
+            return True
+        number, _, zone = options.source.partition("%")
+        with socket.socket(_FAMILY[options.family], socket.SOCK_DGRAM) as sock:
+            sock.bind((number, 0) if options.family == 4 else (number, 0, 0, scope_of(zone) if zone else scope))
+    except OSError:
+        return False
     return True
+
+
+def scope_of(zone: str | None) -> int:
+    """The number of an interface, by name or as text; 0 for none. Raises OSError ENODEV where there is none such."""
+    if not zone:
+        return 0
+    if zone.isdecimal():
+        return int(zone)
+    try:
+        return socket.if_nametoindex(zone)
+    except OSError as error:
+        raise OSError(errno.ENODEV, f"no interface {zone}") from error

@@ -99,4 +99,6 @@ def _packed(address: str) -> bytes:
 
 
 def _ask(one: Departure, source: bytes) -> Ask:
-    return Ask(_packed(one.target), source if one.bound else b"", one.dscp, 0, socket.IPPROTO_TCP)
+    name = one.sock.getsockname()
+    scope = name[3] if len(name) == 4 else 0  # of link-local addresses
+    return Ask(_packed(one.target), source if one.bound else b"", one.dscp, scope, socket.IPPROTO_TCP)

@@ -99,9 +99,10 @@ class OwnFaults:
         """No route now; or, where no stamp tells the link it left by, its route leads to one that was down."""
         some = ours[chosen]
         keys = list(zip(some["channel"].tolist(), some["high"].tolist(), some["low"].tolist(), strict=True))
-        distinct = list(dict.fromkeys(keys))
+        # of a link-local target there is no route to ask for: its link is known from the start
+        distinct = [key for key in dict.fromkeys(keys) if self._options_of(key[0]).zone is None]
         way = dict(zip(distinct, self.links.ways([self._ask(*key) for key in distinct]), strict=True))
-        ways = np.array([way[key] for key in keys])
+        ways = np.array([way.get(key, 0) for key in keys])
         for code in REFUSALS.keys() & set(ways.tolist()):
             why[chosen[ways == code]] = REFUSALS[code]
         unstamped = some["link"] == 0
@@ -134,4 +135,4 @@ def pack_words(high: int, low: int) -> bytes:
 
 @lru_cache(256)
 def _packed(address: str) -> bytes:
-    return ipaddress.ip_address(address).packed
+    return ipaddress.ip_address(address.partition("%")[0]).packed

@@ -220,14 +220,17 @@ class IcmpProber:
         if lane.options is None or lane.outbox is None:
             return
         lane.channel = self._sockets.number_of(lane.options, mono)
+        if lane.channel != NOWHERE and lane.options.zone:
+            lane.aim(self._sockets[lane.channel].scope)
         if lane.channel != NOWHERE and self._sockets[lane.channel].raw:
             lane.outbox.packets[:, 4:6] = divmod(self._sockets[lane.channel].identifier, 256)
             lane.checksum = lane.options.family == 4
 
     def _watch_sources(self, mono: int) -> None:
-        """A socket whose source address has gone can neither send nor be answered."""
+        """A socket whose source address, or interface, has gone can neither send nor be answered."""
         for number in self._sockets.gone_sources(mono):
-            self._faults.deafen(number, Reason.SOURCE_GONE, mono)
+            zoned = self._sockets[number].options.zone is not None
+            self._faults.deafen(number, Reason.INTERFACE_DOWN if zoned else Reason.SOURCE_GONE, mono)
             for lane in self._layout.lanes:
                 if lane.channel == number:
                     lane.channel = NOWHERE

@@ -38,6 +38,7 @@ class Lane:
     outbox: Outbox | None
     channel: int = NOWHERE
     checksum: bool = False
+
     flights: Records = field(init=False)  # as they enter the ring, but for what each send decides
 
     def __post_init__(self) -> None:
@@ -45,6 +46,12 @@ class Lane:
         self.flights["row"], self.flights["high"], self.flights["low"] = self.rows, self.high, self.low
         self.flights["timeout_ns"], self.flights["length"] = self.timeout_ns, icmp.HEADER + self.size
         self.flights["state"] = OUT
+
+    def aim(self, scope: int) -> None:
+        """The interface of link-local targets: known before any stamp tells it."""
+        assert self.outbox is not None
+        self.outbox.aim(scope)
+        self.flights["link"] = scope
 
 
 @dataclass(slots=True)
@@ -105,8 +112,8 @@ def lay_out(targets: Sequence[Target], generations: dict[int, int]) -> Layout:
 
 def options_of(target: Target, family: int, generations: dict[int, int]) -> Options:
     """The socket that a target needs; `generations` says which rows left an old id behind."""
-    spec = target.spec
-    return Options(family, spec.dscp, spec.ttl, spec.df, spec.source, generations.get(target.row, 0))
+    spec, zone = target.spec, (target.address or "").partition("%")[2] or None
+    return Options(family, spec.dscp, spec.ttl, spec.df, spec.source, generations.get(target.row, 0), zone)
 
 
 def _lane(

@@ -155,7 +155,9 @@ class Links:
         self.faults.append(Fault(index, sources, begin, end_ns, reason))
 
     def _held_by(self, index: int) -> frozenset[int]:
-        return frozenset(word for link, word in self._addresses if link == index)
+        """The addresses that no other link holds, too."""
+        others = {word for link, word in self._addresses if link != index}
+        return frozenset(word for link, word in self._addresses if link == index) - others
 
     def owns(self, word: int) -> bool:
         """Whether this is an address of our own host."""

@@ -21,8 +21,7 @@ _ATTRIBUTE = struct.Struct("=HH")
 _IFLA_NAME, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 48, 1, 2
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_IP_PROTO = 1, 2, 4, 27
 _SCOPE_LINK, _SCOPE_HOST = 253, 254
-_UP, _RUNNING, _LOWER_UP = 1, 0x40, 0x10000
-_USABLE = _UP | _RUNNING | _LOWER_UP
+_UP, _LOWER_UP, _DORMANT = 1, 0x10000, 0x20000  # IFF_RUNNING would be told a second late
 _READ = 1 << 16
 _ROOM = 4 << 20  # bytes of receive buffer asked for
 _AT_ONCE = 32  # lookups a call: their answers fit the smallest receive buffer
@@ -105,7 +104,7 @@ def news_of(kind: int, body: bytes) -> News | None:
         losses = int.from_bytes(more.get(_IFLA_CARRIER_DOWN_COUNT, b""), "little")
         name = more.get(_IFLA_NAME, b"").rstrip(b"\0").decode(errors="replace")
         there = kind == _NEWLINK
-        return LinkNews(index, name, there and flags & _USABLE == _USABLE, losses, there)
+        return LinkNews(index, name, there and flags & (_UP | _LOWER_UP | _DORMANT) == _UP | _LOWER_UP, losses, there)
     if kind in (_NEWADDR, _DELADDR):
         family, _, _, scope, index = _ADDRESS.unpack_from(body)
         more = _attributes(body[_ADDRESS.size :])

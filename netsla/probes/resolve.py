@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
@@ -37,7 +38,13 @@ TimeToLive = Callable[[str, str], Awaitable[float | None]]
 async def system_lookup(name: str, family: int) -> list[str]:
     """Addresses by getaddrinfo(3), without repeats."""
     found = await asyncio.get_running_loop().getaddrinfo(name, None, family=family, type=socket.SOCK_DGRAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(_text(entry[4]) for entry in found))
+
+
+def _text(name: tuple[Any, ...]) -> str:
+    """The address of a socket name; a link-local one keeps its interface, by number (`fe80::1%2`)."""
+    scope = name[3] if len(name) == 4 else 0
+    return f"{name[0]}%{scope}" if scope else str(name[0])
 
 
 async def dns_ttl(name: str, record: str) -> float | None:

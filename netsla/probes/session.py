@@ -108,7 +108,7 @@ class Sessions:
         if channel.raw and suspect.options.family == 4:
             icmp.checksum(packet)
         try:
-            channel.socket.sendto(packet.tobytes(), (suspect.address, 0))
+            channel.socket.sendto(packet.tobytes(), channel.name_of(suspect.address))
         except OSError:
             return  # our own fault, or a pending error of another probe: this check says nothing
         self._asked[int(nonce[0])] = (suspect, mono_ns + _TIMEOUT_NS, channel)

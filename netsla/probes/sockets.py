@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from netsla.errors import HostError
 from netsla.model import SECOND, Reason
-from netsla.probes.channel import Channel, Options, source_present
+from netsla.probes.channel import Channel, Options, scope_of, source_present
 
 NOWHERE = 0xFFFF  # the number of no socket
 _RETRY_NS = 10 * SECOND  # between attempts to open a socket that the host refuses
 _SOURCE_CHECK_NS = SECOND
+_NO_ADDRESS = errno.EADDRNOTAVAIL, "the host has no such address"
+_NO_INTERFACE = errno.ENODEV, "the host has no such interface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,14 @@ class Refusal:
     error: HostError
     reason: Reason
     again_ns: int
+
+
+def scope_now(options: Options) -> int | None:
+    """The number that the interface of link-local targets has now; None while there is none."""
+    try:
+        return scope_of(options.zone)
+    except OSError:
+        return None
 
 
 class Sockets:
@@ -52,9 +62,11 @@ class Sockets:
         refusal = self._refused.get(options)
         if refusal is not None and mono_ns < refusal.again_ns:
             return NOWHERE
-        if options in self._number:
-            return self._number[options]
         try:
+            if options in self._number:
+                known = self[self._number[options]]
+                known.scope = scope_of(options.zone)  # an interface that came back has another number
+                return self._number[options]
             channel = Channel(options)
         except (HostError, OSError) as error:
             self._refused[options] = refusal_of(options, error, mono_ns + _RETRY_NS)
@@ -101,14 +113,16 @@ class Sockets:
         gone = []
         for number, channel in self:
             options = channel.options
-            if options.source is None or number in self._leaving:
+            if (options.source is None and options.zone is None) or number in self._leaving:
                 continue
             if not source_present(options):
-                error = OSError(errno.EADDRNOTAVAIL, "the host has no such address")
+                error = OSError(*(_NO_INTERFACE if scope_now(options) is None else _NO_ADDRESS))
                 self._refused[options] = refusal_of(options, error, mono_ns + 2 * _SOURCE_CHECK_NS)
                 gone.append(number)
             else:
                 self._refused.pop(options, None)
+                if scope_now(options) != channel.scope:
+                    gone.append(number)  # its interface came back with another number
         return gone
 
     def problems(self) -> list[str]:
@@ -129,6 +143,8 @@ def refusal_of(options: Options, error: HostError | OSError, again_ns: int) -> R
     problem = f"no ICMPv{options.family} socket{where}: {error.strerror}"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return Refusal(HostError(problem, "raise LimitNOFILE of the service"), Reason.NO_DESCRIPTORS, again_ns)
+    if error.errno == errno.ENODEV:
+        return Refusal(HostError(problem, "check the interface of the address"), Reason.INTERFACE_DOWN, again_ns)
     if options.source:
         return Refusal(HostError(problem, "check the probe's source address"), Reason.SOURCE_GONE, again_ns)
     return Refusal(HostError(problem, "see netsla doctor"), Reason.OTHER, again_ns)

@@ -23,6 +23,7 @@ import numpy as np
 
 from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, ProbeSpec, Reason, SampleFlag, Samples, Target
 from netsla.probes.audit import Audit, Clock
+from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
@@ -57,6 +58,7 @@ class _Route:
     spec: ProbeSpec
     family: int
     address: tuple[str, int] | None
+    zone: str  # the interface, of a link-local address
     plain: bool  # no socket option beyond the defaults
 
 
@@ -85,8 +87,9 @@ def _route(target: Target) -> _Route:
     spec, address = target.spec, target.address
     family = socket.AF_INET6 if address and ":" in address else socket.AF_INET
     plain = spec.dscp == 0 and spec.ttl == 64 and spec.source is None
-    where = (address, spec.port or 0) if address else None
-    return _Route(target.row, spec, family, where, plain)
+    number, _, zone = (address or "").partition("%")
+    where = (number, spec.port or 0) if address else None
+    return _Route(target.row, spec, family, where, zone, plain)
 
 
 def _lanes(targets: Sequence[Target]) -> list[_Lane]:
@@ -238,6 +241,7 @@ class TcpProber:
             sock = socket.socket(route.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             if not route.plain:
                 _configure(sock, route)
+            where = (*route.address, 0, scope_of(route.zone)) if route.zone else route.address
         except OSError as error:
             if sock is not None:
                 sock.close()
@@ -246,7 +250,7 @@ class TcpProber:
         call = _Call(route, slot, sock, mono, wall)
         late = max(mono + self._offset - self._due, 0)
         self._audit.late(late, late, 1)
-        code = sock.connect_ex(route.address)
+        code = sock.connect_ex(where)
         if code in _IN_PROGRESS:
             assert self._epoll is not None
             self._calls[sock.fileno()] = call
@@ -369,7 +373,8 @@ def _configure(sock: socket.socket, route: _Route) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_TCLASS, spec.dscp << 2)
     if spec.source is not None:
         sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-        sock.bind((spec.source, 0))
+        number, _, zone = spec.source.partition("%")
+        sock.bind((number, 0, 0, scope_of(zone or route.zone)) if ":" in number else (number, 0))
 
 
 def _reason(code: int | None, route: _Route) -> Reason:

@@ -22,7 +22,8 @@ def test_family(text: str, family: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["192.0.2.1", "::1", "localhost", "dr.acme.example", "a_b.example.", "xn--mnchen-3ya.de", "1.de"]
+    "text",
+    ["192.0.2.1", "::1", "localhost", "dr.acme.example", "a_b.example.", "xn--mnchen-3ya.de", "1.de", "fe80::1%eth0"],
 )
 def test_host(text: str) -> None:
     assert address.host(text) == text
@@ -33,6 +34,7 @@ def test_host(text: str) -> None:
     [
         "0.0.0.0", "255.255.255.255", "224.0.0.1", "ff02::1", "::", "192.0.2.256", "192.0.2", "010.0.0.1", "1:2:3",
         "http://a", "192.0.2.0/24", "a:80", "[::1]:80", "-a.example", "a..b", "a b", "", "x" * 64, "a." * 130, "ü.de",
+        "fe80::1", "fe80::1%", "fe80::1%an-interface-name", "fe80::1%a/b", "2001:db8::1%eth0",
     ],
 )  # fmt: skip
 def test_not_a_host(text: str) -> None:
@@ -43,8 +45,10 @@ def test_not_a_host(text: str) -> None:
 
 def test_literal() -> None:
     assert address.literal("192.0.2.10") == "192.0.2.10"
-    with pytest.raises(Wrong):
-        address.literal("a.example")
+    assert address.literal("fe80::1%eth0") == "fe80::1%eth0"
+    for wrong in ("a.example", "fe80::1", "fd00::1%eth0"):
+        with pytest.raises(Wrong):
+            address.literal(wrong)
 
 
 @pytest.mark.parametrize(
