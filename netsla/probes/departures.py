@@ -81,6 +81,8 @@ class Departures:
         words = np.array([word_of(source) for source in sources], np.uint64)
         begin, end = (np.array([getattr(one, name) for one in some]) for name in ("begin_ns", "end_ns"))
         for fault in self.links.since(int(begin.min())):
+            if fault.over:
+                continue  # a handshake is short
             for i in np.flatnonzero(fault.concerns(link, words) & fault.during(begin, end, SETTLE_NS)).tolist():
                 found[i] = fault.reason if found[i] is None else found[i]
         return found

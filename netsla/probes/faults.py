@@ -24,6 +24,7 @@ from netsla.probes.netlink import Ask, is_near
 
 NOT_OURS = 0xFFFF  # in place of a Reason: nothing of ours excuses it
 _CHANNELS = 1 << 16
+_IP_HEADER = 20  # bytes, at least: what is as long as the link now takes is not excused
 CUT_OFF = (Reason.NO_ROUTE, Reason.PROHIBITED, Reason.INTERFACE_DOWN, Reason.SOURCE_GONE)
 """What refuses a packet out also keeps its answer from coming in; a full buffer or a large packet does not."""
 REFUSALS: dict[int, Reason] = {
@@ -93,6 +94,8 @@ class OwnFaults:
         sent = ours["mono_ns"]
         for fault in self.links.since(int(sent.min())):
             hit = fault.concerns(link, ours["source"]) & fault.during(sent, sent + ours["timeout_ns"], after_ns)
+            if fault.over:
+                hit &= ours["length"] > fault.over - _IP_HEADER
             why[hit & (why == NOT_OURS)] = fault.reason
 
     def _by_route(self, ours: Records, chosen: IntArray, why: Reasons, mono_ns: int) -> None:

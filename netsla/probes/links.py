@@ -34,6 +34,7 @@ class Fault:
     begin_ns: int
     end_ns: int
     reason: Reason
+    over: int = 0  # bytes of IP packet: only what is longer is concerned
 
     def concerns(self, link: npt.NDArray[np.uint32], source: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """Which of these flights left by that link or from such an address; 0: it never left."""
@@ -143,6 +144,9 @@ class Links:
             self._fault(news.index, self._held_by(news.index), mono_ns, FOREVER, Reason.INTERFACE_DOWN)
         elif news.usable and old is not None and old.usable and old.losses != news.losses:
             self._fault(news.index, self._held_by(news.index), mono_ns, mono_ns, Reason.INTERFACE_DOWN)
+        if news.usable and old is not None and news.mtu < old.mtu:
+            self._fault(news.index, frozenset(), mono_ns, mono_ns, Reason.MESSAGE_TOO_LONG)
+            self.faults[-1].over = news.mtu
         if news.there:
             self._links[news.index] = news
         else:

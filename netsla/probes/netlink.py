@@ -18,7 +18,7 @@ _REQUEST, _DUMP = 1, 0x300
 _GROUPS = 1 | 0x10 | 0x100  # RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 _HEAD, _LINK, _ADDRESS, _ROUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=BBBBi"), 12
 _ATTRIBUTE = struct.Struct("=HH")
-_IFLA_NAME, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 48, 1, 2
+_IFLA_NAME, _IFLA_MTU, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 4, 48, 1, 2
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_IP_PROTO = 1, 2, 4, 27
 _SCOPE_LINK, _SCOPE_HOST = 253, 254
 _UP, _LOWER_UP, _DORMANT = 1, 0x10000, 0x20000  # IFF_RUNNING would be told a second late
@@ -36,6 +36,7 @@ class LinkNews:
     usable: bool
     losses: int
     there: bool = True
+    mtu: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ def news_of(kind: int, body: bytes) -> News | None:
         losses = int.from_bytes(more.get(_IFLA_CARRIER_DOWN_COUNT, b""), "little")
         name = more.get(_IFLA_NAME, b"").rstrip(b"\0").decode(errors="replace")
         there = kind == _NEWLINK
-        return LinkNews(index, name, there and flags & (_UP | _LOWER_UP | _DORMANT) == _UP | _LOWER_UP, losses, there)
+        usable = there and flags & (_UP | _LOWER_UP | _DORMANT) == _UP | _LOWER_UP
+        return LinkNews(index, name, usable, losses, there, int.from_bytes(more.get(_IFLA_MTU, b""), "little"))
     if kind in (_NEWADDR, _DELADDR):
         family, _, _, scope, index = _ADDRESS.unpack_from(body)
         more = _attributes(body[_ADDRESS.size :])

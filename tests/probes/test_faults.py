@@ -190,3 +190,55 @@ def test_without_an_address_of_its_own_a_host_cannot_be_answered(
     samples = one.run(6)
     assert count(samples) == {"UNMEASURED": 12}
     assert Reason.SOURCE_GONE in reasons(samples)
+
+
+@pytest.mark.parametrize("address", ["10.1.0.1", "fd01::1"])
+def test_what_is_out_when_the_mtu_shrinks_is_lost_only_if_it_still_fits(
+    namespace: Namespace, veth: Namespace, drive: Make, address: str
+) -> None:
+    """The answer to a large one is dropped by our own link: it is as long as the request."""
+    one = drive([target(0, address, replace(FAST, size=1400, df=True)), target(1, address, FAST)])
+    one.run(2)
+    namespace.ip("link", "set", "near", "mtu", "1300")
+    samples = one.run(3.5)
+    assert set(count(samples.take(samples.row == 0))) == {"UNMEASURED"}
+    assert reasons(samples) == {Reason.MESSAGE_TOO_LONG}
+    assert set(count(samples.take(samples.row == 1))) == {"LOST"}
+
+
+def test_a_flood_of_answers_to_somebody_else_costs_us_nothing(wire: Wire, drive: Make) -> None:
+    """A raw socket hears them all, and filters them before they take room."""
+    wire.namespace.set("ipv4/ping_group_range", "1 0")
+    one = drive([target(0, "10.1.0.1"), target(1, "fd01::1")])
+    held: list[Echo] = []
+    assert count(one.run(1, wire, held.append)) == {}
+    for echo in held:
+        others = bytes([0, 0, 0, 0]) + (echo.identifier ^ 1).to_bytes(2, "big") + echo.icmp[6:]
+        for _ in range(3000):
+            wire.answer(echo, icmp=others)
+    assert count(one.heard()) == {}
+    assert one.prober.facts().receive_drops == 0
+    assert one.prober.strangers == 0
+    for echo in held:
+        wire.answer(echo)
+    assert count(one.heard()) == {"ANSWERED": 2}
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_namespace_without_loopback(wire: Wire, drive: Make, raw: bool) -> None:
+    if raw:
+        wire.namespace.set("ipv4/ping_group_range", "1 0")
+    wire.namespace.ip("link", "set", "lo", "down")
+    one = drive([target(0, "10.1.0.1"), target(1, "fd01::1")])
+    assert count(one.run(3, wire)) == {"ANSWERED": 6}
+    assert set(count(one.run(8, wire, silent))) == {"LOST"}
+
+
+def test_the_right_to_ping_taken_away_while_running(wire: Wire, drive: Make) -> None:
+    one = drive([target(0, "10.1.0.1")])
+    assert count(one.run(2, wire)) == {"ANSWERED": 2}
+    wire.namespace.set("ipv4/ping_group_range", "1 0")
+    one.prober.load([target(0, "10.1.0.1"), target(1, "10.1.0.2", replace(SPEC, dscp=46))])
+    samples = one.run(4, wire)
+    assert set(count(samples)) == {"ANSWERED"}
+    assert {" raw " in text for text in one.prober.facts().sockets} == {False, True}

@@ -55,7 +55,7 @@ def test_carrier_comes_and_goes_with_the_other_end(namespace: Namespace, monitor
 def test_a_link_that_is_deleted_is_there_no_more(namespace: Namespace, monitor: Monitor) -> None:
     index = index_of(monitor, "near")
     namespace.ip("link", "del", "near")
-    assert links(monitor, index)[-1] == LinkNews(index, "near", False, 1, False)  # it began without carrier
+    assert links(monitor, index)[-1] == LinkNews(index, "near", False, 1, False, 1500)  # it began without carrier
 
 
 @pytest.mark.parametrize("address", ["10.40.0.1", "fd40::1"])
