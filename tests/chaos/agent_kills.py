@@ -85,6 +85,7 @@ class Site:
     def __init__(self, folder: Path, namespace: str, seconds: int, chance: random.Random) -> None:
         self.folder, self.namespace, self.seconds, self.chance = folder, namespace, seconds, chance
         self.ear = Ear(namespace)
+        self.exclusions = 1  # how often one is told of, beside the other deeds
         self.lives: list[Life] = []
         self.sums = Sums()
         self.seen: dict[int, bytes] = {}  # start of a closed interval -> digest of its record, once anybody saw it
@@ -147,7 +148,9 @@ class Site:
     def _do_things(self, dying: threading.Event) -> None:
         """Look, ask, reload, exclude, until the agent dies; one that is not there yet, or no more, is no fault."""
         while not dying.wait(self.chance.uniform(0.05, 0.8)):
-            deed = self.chance.choices((self._see, self._ask, self._reload, self._exclude), (4, 3, 1, 1))[0]
+            deed = self.chance.choices((self._see, self._ask, self._reload, self._exclude), (4, 3, 1, self.exclusions))[
+                0
+            ]
             try:
                 done = deed()
             except AgentError:
@@ -316,10 +319,11 @@ def site(folder: Path, seconds: int, seed: int) -> Iterator[Site]:
             one.ear.close()
 
 
-def run_site(folder: Path, seconds: int, kills: int, seed: int, limit_s: float) -> Sums:
+def run_site(folder: Path, seconds: int, kills: int, seed: int, limit_s: float, exclusions: int) -> Sums:
     """So many kills, or as many as fit into the time."""
     until = time.monotonic() + limit_s
     with site(folder, seconds, seed) as one:
+        one.exclusions = exclusions
         while one.sums.kills < kills and time.monotonic() < until and not one.sums.faults:
             one.live_and_die()
             one.stay_away()
@@ -327,13 +331,15 @@ def run_site(folder: Path, seconds: int, kills: int, seed: int, limit_s: float) 
         return one.sums
 
 
-def run(folder: Path, kills: int, seed: int = 1, grids: tuple[int, ...] = GRIDS, limit_s: float = 3600) -> Sums:
+def run(
+    folder: Path, kills: int, seed: int = 1, grids: tuple[int, ...] = GRIDS, limit_s: float = 3600, exclusions: int = 1
+) -> Sums:
     """All sites at once; a site that finds a fault ends."""
     sums = Sums()
     with ThreadPoolExecutor(len(grids)) as hands:
         share = [kills // len(grids) + (n < kills % len(grids)) for n in range(len(grids))]
         work = [
-            hands.submit(run_site, folder / f"site{n}", seconds, share[n], seed + n, limit_s)
+            hands.submit(run_site, folder / f"site{n}", seconds, share[n], seed + n, limit_s, exclusions)
             for n, seconds in enumerate(grids)
         ]
         for one in work:
@@ -346,10 +352,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so long, whatever is done by then")
+    parser.add_argument("--exclusions", type=int, default=1, help="how often maintenance is told of; 0: never")
     wanted = parser.parse_args()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        sums = run(Path(folder), wanted.kills, wanted.seed, limit_s=wanted.minutes * 60)
+        sums = run(Path(folder), wanted.kills, wanted.seed, GRIDS, wanted.minutes * 60, wanted.exclusions)
     print(f"{time.monotonic() - begin:.0f} s: {sums}")
     return 1 if sums.faults else 0
 

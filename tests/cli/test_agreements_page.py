@@ -1,4 +1,4 @@
-"""Every example of docs/agreements.md, read as `netsla check` reads it: taken without a warning, or as the page says."""
+"""Every example of docs/agreements.md, read as `netsla check` reads it: taken without a warning, or as it says."""
 
 from __future__ import annotations
 
