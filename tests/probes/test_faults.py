@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from netsla.model import MILLISECOND, Outcome, Reason, Target
+from netsla.probes.faults import NOT_OURS
+from netsla.probes.netlink import Ask
 from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, reasons, target
 
 pytestmark = pytest.mark.netns
@@ -242,3 +245,28 @@ def test_the_right_to_ping_taken_away_while_running(wire: Wire, drive: Make) -> 
     samples = one.run(4, wire)
     assert set(count(samples)) == {"ANSWERED"}
     assert {" raw " in text for text in one.prober.facts().sockets} == {False, True}
+
+
+@pytest.mark.parametrize("gone", [1, 1000])
+def test_of_a_mass_some_routes_are_asked_for_and_all_where_one_is_gone(
+    wire: Wire, drive: Make, gone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SPEC, interval_ns=10_000 * MILLISECOND)
+    one = drive([target(row, f"10.1.{row >> 8}.{row & 255}", spec) for row in range(1000)])
+    one.run(10, wire, silent)
+    asked: list[int] = []
+    ways = one.prober._faults.links.ways
+
+    def counted(asks: Sequence[Ask]) -> list[int]:
+        asked.append(len(asks))
+        return ways(asks)
+
+    monkeypatch.setattr(one.prober._faults.links, "ways", counted)
+    place = np.arange(1000)
+    assert set(one.prober._faults.reasons_for(place, one.clock.mono()).tolist()) == {NOT_OURS}
+    assert len(asked) == 1
+    assert 128 <= asked[0] < 256
+    wire.namespace.ip("route", "add", "unreachable", "10.1.0.0/16" if gone > 1 else "10.1.0.0/30")
+    first = np.argsort(one.prober._flights.row[place])  # the one that is gone is among those asked for
+    why = one.prober._faults.reasons_for(first, one.clock.mono())
+    assert (why == Reason.NO_ROUTE).sum() == {1: 4, 1000: 1000}[gone]
