@@ -120,9 +120,9 @@ class Agent:
         finally:
             await self._close(tasks)
 
-    async def _go_on(self, fleet: Fleet) -> None:
+    async def _go_on(self) -> None:
         """Bring back what was recorded, while the probers probe already; until then nothing is counted or told."""
-        remembering = asyncio.ensure_future(self._with_engine(lambda: self._remember(fleet)))
+        remembering = asyncio.ensure_future(self._with_engine(self._remember))
         while not (await asyncio.wait({remembering}, timeout=_TURN_S))[0]:
             self._watch_over()
         log.info("%s", remembering.result())
@@ -135,7 +135,9 @@ class Agent:
         if self._web is not None and self._restored.is_set():
             self._preparing = asyncio.create_task(self._web.prepare())
 
-    def _remember(self, fleet: Fleet) -> str:
+    def _remember(self) -> str:
+        fleet = self._engine.fleet  # by now: a reload may have been quicker
+        assert fleet is not None
         self._history.ledger.flush()
         for agreement, exclusions in self._excluding.recall().items():
             self._engine.exclude(agreement, exclusions, time.time_ns())
@@ -286,8 +288,7 @@ class Agent:
 
     async def _turns(self) -> None:
         """Count and judge once a second; feed the watchdog only while everything moves."""
-        assert self._fleet is not None
-        await self._go_on(self._fleet)
+        await self._go_on()
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:

@@ -283,6 +283,9 @@ class Accounts:
         if (mark := self._marks.at(k)) is None:
             return np.empty(0, np.int32)
         self.version += 1
+        for before in range(max(self._gone[name], self._marks.first_k, k + 1 - max(self._steps, default=1)), k):
+            if (older := self._marks.at(before)) is not None:
+                self._remove(name, older, before)  # the first interval began before the window did
         down = self._remove(name, mark, k)
         self._gone[name] = k + 1
         return self.rows_of(down[~self.duty.at(k).away[down]])
@@ -303,6 +306,13 @@ class Accounts:
         used = np.flatnonzero(self.duty.used)
         self._classes.skip(used, end_k // self._cells[used])
         self.next_k = end_k
+        self.version += 1
+
+    def keep_silence(self, name: str, begin_k: int, end_k: int) -> None:
+        """A rolling window holds cells [begin, end) from now on, of none of which there is a record."""
+        places = np.flatnonzero(self.duty.used)
+        self._books[name][:], self._gone[name] = 0, begin_k
+        self._lay(name, places, np.maximum(self._since[name][places], begin_k), end_k)
         self.version += 1
 
     def _mark_silence(self, k: int, end_k: int) -> None:

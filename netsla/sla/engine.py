@@ -273,19 +273,28 @@ class Engine:
         if first in self._open or end - first <= _GAP or grid(first) != first or not self.accounts.quiet():
             return False
         self.book_silence(end)
-        self.count_missing()
         missing = np.where(self._born_k < first, self._slots, 0) * (end - first)
         self.totals.matrix[Column.UNMEASURED] += missing
         self.totals.unmeasured_by[Reason.AGENT_DOWN] += missing
         self._recent.clear()
         self._next_k = end
-        for k in range(max(end - self._longest(fleet), first), end):
-            self._slide(k, fleet)
+        for window in self.windows.values():
+            if not window.span.calendar:
+                self._slide_over(window, first, end, fleet)
+        self.count_missing()
         return True
 
-    @staticmethod
-    def _longest(fleet: Fleet) -> int:
-        return max((span.seconds for span in fleet.windows.values()), default=0) // fleet.seconds + 1
+    def _slide_over(self, window: Window, first_k: int, end_k: int, fleet: Fleet) -> None:
+        """Slide a rolling window over cells [first, end), of which there is no record."""
+        begin_k = end_k - -(-window.span.seconds // fleet.seconds)
+        if begin_k >= first_k:
+            window.empty()
+            self._add_open(window, window.rows[window.member])
+            self.accounts.keep_silence(window.span.name, begin_k, end_k)
+        else:
+            for k in range(window.first_k, begin_k):
+                self._expire(window, k)
+        window.first_k = max(window.first_k, begin_k)
 
     def book_silence(self, end_k: int) -> None:
         """There is no record of the cells up to `end_k`; what was due in them is missing (`count_missing`)."""

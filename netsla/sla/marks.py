@@ -47,6 +47,7 @@ class Marks:
 
     def __init__(self, k: int = 0) -> None:
         self.first_k = self.open_k = k
+        self.told_k = k  # before this cell there is no record at all
         self._old: deque[bytes] = deque()
         self._recent: deque[Mark] = deque()
 
@@ -72,6 +73,8 @@ class Marks:
         if self._old and self._old[-1] == body:
             body = self._old[-1]
         self._old.extend(repeat(body, cells))
+        if self.told_k == self.open_k and (mark.standing == UNKNOWN_STANDING).all():
+            self.told_k += cells
         self.open_k += cells
 
     def open(self, k: int) -> Mark:
@@ -108,6 +111,7 @@ class Marks:
         if self._recent:
             return self._recent.pop()
         self.open_k -= 1
+        self.told_k = min(self.told_k, self.open_k)
         return _unpress(self._old.pop())
 
 

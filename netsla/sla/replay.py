@@ -44,9 +44,10 @@ class Replay:
         """Per place: the newest cell up to `k` before which it was up and good, or had not been born."""
         step = int(np.lcm.reduce(self._cells))
         newest = max(method_of(rule).newest for rule in self._rules) * step
-        starts = np.maximum(self._marks.first_k, self._born_k // step * step)
-        waiting = np.arange(len(self._places))
         k = (k - newest) // step * step
+        oldest = max(self._marks.first_k, min(self._marks.told_k // step * step, k))  # nothing turns what nobody told
+        starts = np.maximum(oldest, self._born_k // step * step)
+        waiting = np.arange(len(self._places))
         while k > self._marks.first_k and len(waiting):
             mark = self._marks.at(k - 1)
             waiting = waiting[starts[waiting] < k]

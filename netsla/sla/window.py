@@ -84,6 +84,12 @@ class Window:
         self.histogram = grown
         return np.arange(old, old + more)
 
+    def empty(self) -> None:
+        """All that was counted has left; who counts from when stays as it is."""
+        self.matrix[:] = self.away[:] = self.down[:] = 0
+        self.missing[:] = 0
+        self.histogram[:] = 0
+
     def restart(self, places: npt.NDArray[np.integer[Any]], k: int) -> None:
         """Empty these places: they count from cell `k` on."""
         if len(places):

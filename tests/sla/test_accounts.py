@@ -43,7 +43,7 @@ def expected(rule: UptimeRule, series: str, out: range = range(0)) -> str:
     raw = np.array([LETTERS[letter] for letter in series], np.int8)
     standing = np.where(np.isin(np.arange(len(raw)), list(out)), EXCLUDED, raw).astype(np.int8)
     found = settle(standing, rule)
-    undecided = _undecided(found, raw) if rule.method == "sliding" else np.zeros(len(raw), bool)
+    undecided = _undecided(found, raw, 0) if rule.method == "sliding" else np.zeros(len(raw), bool)
     return "".join({1: "u", 0: "d", -1: "?", -2: "x"}[c] for c in np.where(undecided, -1, found.code).tolist())
 
 

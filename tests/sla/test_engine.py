@@ -7,10 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from netsla.model import SECOND, Metric, Objective, Outcome, Plan, Reason, Span, UptimeRule
+from netsla.model import SECOND, IntArray, Metric, Objective, Outcome, Plan, Reason, Span, UptimeRule
+from netsla.sla import engine as engine_module
 from netsla.sla.engine import Engine
-from netsla.sla.fleet import Roster
+from netsla.sla.fleet import Fleet, Roster
+from netsla.sla.interval import Cell
 from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
+from netsla.sla.tally import Spectrum
 from netsla.sla.view import Viewer
 from tests.sla.builders import (
     HOUR,
@@ -328,3 +331,57 @@ def test_objective_numbers_are_stable_when_others_leave() -> None:
     drive.load(plan(objectives=objectives[1:]))
     drive.engine.step(drive.now + SECOND)
     assert drive.look().objectives.breach_since_ns.tolist() == [since]
+
+
+@pytest.mark.parametrize("hours", [8, 30])
+def test_a_long_silence_is_passed_over_and_reads_as_if_every_cell_had_been_closed(
+    hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day, rule = Span("1d", seconds=86_400), UptimeRule(interval_ns=300 * SECOND)
+    objectives = (
+        ratio_objective(window=HOUR), ratio_objective(window=day), ratio_objective(window=MONTH),
+        ratio_objective(Metric.UPTIME, window=day), ratio_objective(Metric.UPTIME, window=MONTH),
+    )  # fmt: skip
+    shots = []
+    for gap in (100, 10**9):
+        monkeypatch.setattr(engine_module, "_GAP", gap)
+        drive = Drive(plan(2, objectives=objectives, rule=rule))
+        kept = remember(drive.engine)
+        for _ in range(30):
+            drive.minute(lost=40 if drive.slot < 600 else 0, rows=(1,))
+        drive.now += hours * 3600 * SECOND
+        for _ in range(7):
+            drive.minute()
+        shots.append(drive.look())
+        assert (len(kept) < 300) == (gap == 100), "one of them passed over"
+    one, other = shots
+    assert one.unmeasured.tolist() == other.unmeasured.tolist()
+    for mine, theirs in zip(one.windows, other.windows, strict=True):
+        for name in ("sent", "received", "delivery", "uptime", "coverage", "p95", "jitter"):
+            assert np.array_equal(getattr(mine, name), getattr(theirs, name), equal_nan=True), (mine.name, name)
+    for name in ("standing", "value", "low", "high", "coverage"):
+        assert np.array_equal(getattr(one.objectives, name), getattr(other.objectives, name), equal_nan=True), name
+
+
+def remember(engine: Engine) -> dict[int, tuple[IntArray, Spectrum]]:
+    """A store for the cells that leave an engine's memory."""
+    kept: dict[int, tuple[IntArray, Spectrum]] = {}
+    close = engine._close
+
+    def closing(k: int, fleet: Fleet) -> Cell:
+        cell = close(k, fleet)
+        kept[k] = cell.usable()
+        return cell
+
+    engine._close = closing  # type: ignore[method-assign]  # to hear of every cell
+    engine._read_cell = kept.get
+    return kept
+
+
+def test_what_was_booked_before_the_first_cell_leaves_the_window_too() -> None:
+    """A contract's interval of several cells is booked whole, though the agent began in the middle of it."""
+    drive = Drive(plan(objectives=(ratio_objective(Metric.UPTIME),), rule=UptimeRule(interval_ns=300 * SECOND)))
+    assert drive.now // MINUTE % 5 == 4
+    for number in range(22):
+        drive.minute(lost=40 if number < 10 else 0)
+    assert drive.look().windows[0].uptime[0] == 1.0
