@@ -34,6 +34,7 @@ class Recall:
         self.layout = layout
         self._ledger = ledger
         self._lock = threading.Lock()
+        self._said: set[int] = set()  # hours of which it was said that they cannot be read
         self._hours: OrderedDict[int, Future[_Hour]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "recall")
 
@@ -50,7 +51,9 @@ class Recall:
             if start not in hour:
                 hour = self._read_loose(start)
         except (sqlite3.Error, BrokenError) as error:
-            log.warning("%s: a cell cannot be read back: %s", self._ledger.database.path.name, error)
+            if start // HOUR not in self._said:
+                self._said.add(start // HOUR)  # once for all of its cells
+                log.warning("%s: an hour cannot be read back: %s", self._ledger.database.path.name, error)
             self._forget(start // HOUR)
             return None
         if start % HOUR >= HOUR - _AHEAD_S:
