@@ -11,7 +11,7 @@ import contextlib
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netsla.model import SECOND, ByteArray, IntArray
-from netsla.sla.histogram import BUCKETS
 from netsla.sla.interval import Cell
 from netsla.sla.tally import Column, Spectrum
 from netsla.store import chain
-from netsla.store.block import Hour, decode_figures, decode_spectrum
+from netsla.store.block import Hour, decode_figures, decode_spectrum, sum_spectrum
 from netsla.store.layout import Lane, Layout
 from netsla.store.press import BrokenError, unpack_cell
 from netsla.store.readonly import connect_readonly
@@ -111,6 +110,13 @@ class StoredBlock:
         except BrokenError as error:
             raise BrokenError(f"{self.place}: {error}") from error
 
+    def latencies(self, hour: Hour) -> IntArray:
+        """Its histogram summed over the hour: (lanes, BUCKETS); raises BrokenError with its place."""
+        try:
+            return sum_spectrum(hour, self.spectrum)
+        except BrokenError as error:
+            raise BrokenError(f"{self.place}: {error}") from error
+
     @property
     def place(self) -> str:
         """How a broken block is named."""
@@ -119,12 +125,12 @@ class StoredBlock:
         return f"block {self.id} ({whose or 'references'}, hour {hour_text(self.hour)})"
 
 
-def links_of(block: StoredBlock, previous: dict[str, bytes], hour: Hour | None = None) -> dict[str, Link]:
-    """The links of a block by agreement, digests made from what lies there; raises BrokenError.
+See = Callable[[StoredBlock, Hour], None]
 
-    `hour` saves decoding the figures again.
-    """
-    figures = digest_hour(block.hour, block.seconds, block.lanes, hour or block.hours())
+
+def links_of(block: StoredBlock, previous: dict[str, bytes]) -> dict[str, Link]:
+    """The links of a block by agreement, digests made from what lies there; raises BrokenError."""
+    figures = digest_hour(block.hour, block.seconds, block.lanes, block.hours())
     stored = chain.stored_digest(block.lane_ids, block.figures, block.spectrum)
     lanes = {name: block.lanes[first:last] for name, first, last in owners(block.lanes)}
     return {
@@ -159,8 +165,13 @@ class Look:
         """Every interval that begins in [start, end), by lane in order of name."""
         return [series for some in self.each(agreement, start_ns, end_ns) for series in some]
 
-    def each(self, agreement: str, start_ns: int, end_ns: int, at_once: int = 24) -> Iterator[list[Series]]:
-        """The same, some lanes at a time: a month of a large agreement does not fit into memory."""
+    def each(
+        self, agreement: str, start_ns: int, end_ns: int, at_once: int = 24, see: See | None = None
+    ) -> Iterator[list[Series]]:
+        """The same, some lanes at a time: a month of a large agreement does not fit into memory.
+
+        `see` is called with every block that is decoded on the way, some of them perhaps more than once.
+        """
         first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
         index = list(self._index(first // HOUR, -(-last // HOUR), agreement))
         loose: dict[Lane, list[_Part]] = defaultdict(list)
@@ -172,57 +183,28 @@ class Look:
             wanted = set(lanes[begin : begin + at_once])
             parts: dict[Lane, list[_Part]] = defaultdict(list)
             for (owned, seconds), entries in _alike(index, wanted).items():
-                blocks = [self.block(entry.id) for entry in entries]
-                for part in _sealed_parts(owned, seconds, blocks, wanted):
+                blocks = (self.block(entry.id) for entry in entries)
+                for part in _sealed_parts(owned, seconds, blocks, wanted, see):
                     parts[part.series.lane].append(part)
             joined = (_join(parts[lane] + loose.get(lane, []), first, last) for lane in sorted(wanted))
             yield [series for series in joined if len(series.start)]
 
-    def distribution(self, agreement: str, start_ns: int, end_ns: int) -> dict[Lane, IntArray]:
-        """Latency histograms over [start, end), to the hour where it is sealed: by lane, BUCKETS counts."""
-        out = self._loose_distribution(agreement, start_ns, end_ns)
-        for block in self._chained(agreement, start_ns, end_ns):
-            _add_block(out, block, block.hours(), agreement)
-        return out
+    def chained(self, agreement: str, hours: range) -> list[int]:
+        """The blocks of these hours that hold an agreement, in the order of its chain."""
+        index = self._index(hours.start, hours.stop, agreement)
+        return sorted(one.id for one in index if any(lane.agreement == agreement for lane in one.lanes))
 
-    def links(self, agreement: str, start_ns: int, end_ns: int) -> list[Link]:
-        """The chain of the hours that touch [start, end), whole."""
-        return [self._link(block, block.hours(), agreement) for block in self._chained(agreement, start_ns, end_ns)]
+    def has_between(self, before: int, number: int, agreement: str) -> bool:
+        """Whether a block that may hold an agreement lies between two others."""
+        if number == before + 1:
+            return False
+        query = "SELECT 1 FROM block WHERE id > ? AND id < ? AND first <= ? AND last >= ? LIMIT 1"
+        return self.connection.execute(query, (before, number, agreement, agreement)).fetchone() is not None
 
-    def links_and_distribution(
-        self, agreement: str, start_ns: int, end_ns: int
-    ) -> tuple[list[Link], dict[Lane, IntArray]]:
-        """Both of them, for one decoding."""
-        out = self._loose_distribution(agreement, start_ns, end_ns)
-        links = []
-        for block in self._chained(agreement, start_ns, end_ns):
-            hour = block.hours()
-            links.append(self._link(block, hour, agreement))
-            _add_block(out, block, hour, agreement)
-        return links, out
-
-    def _chained(self, agreement: str, start_ns: int, end_ns: int) -> Iterator[StoredBlock]:
-        """The blocks of the hours that touch [start, end), in the order of the chain."""
-        entries = self._index(start_ns // SECOND // HOUR, -(-end_ns // SECOND // HOUR), agreement)
-        owned = sorted(one.id for one in entries if any(lane.agreement == agreement for lane in one.lanes))
-        return map(self.block, owned)
-
-    def _link(self, block: StoredBlock, hour: Hour, agreement: str) -> Link:
-        previous = dict.fromkeys((lane.agreement for lane in block.lanes), b"")
-        previous[agreement] = self.previous(block, agreement)
-        return links_of(block, previous, hour)[agreement]
-
-    def _loose_distribution(self, agreement: str, start_ns: int, end_ns: int) -> dict[Lane, IntArray]:
-        out: dict[Lane, IntArray] = {}
-        for cell, layout in self.cells(start_ns // SECOND, -(-end_ns // SECOND)):
-            mine = {row: lane for lane, row in layout.rows.items() if lane.agreement == agreement}
-            _add_spectrum(out, mine, cell.spectrum, 1)
-        return out
-
-    def previous(self, block: StoredBlock, agreement: str) -> bytes:
+    def previous(self, number: int, agreement: str) -> bytes:
         """The link that a block of an agreement stands on."""
         query = f"SELECT {_BLOCK} FROM block WHERE id < ? AND first <= ? AND last >= ? ORDER BY id DESC"  # noqa: S608 - own names
-        for row in self.connection.execute(query, (block.id, agreement, agreement)):
+        for row in self.connection.execute(query, (number, agreement, agreement)):
             before = self.stored(row)
             if any(lane.agreement == agreement for lane in before.lanes):
                 return before.link_of(agreement)
@@ -378,15 +360,22 @@ def _alike(index: list[_Entry], wanted: set[Lane]) -> dict[tuple[tuple[Lane, ...
 
 
 def _sealed_parts(
-    lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], wanted: set[Lane]
+    lanes: tuple[Lane, ...], seconds: int, blocks: Iterable[StoredBlock], wanted: set[Lane], see: See | None
 ) -> Iterator[_Part]:
     """Blocks with the same lanes, joined lane by lane."""
     rows = [row for row, lane in enumerate(lanes) if lane in wanted]
     bounds = rows[0], rows[-1] + 1
-    hours = [cut_rows(block.hours(), *bounds) for block in blocks]
+    hours, starts, numbers = [], [], []
     slots = HOUR // seconds
-    start = np.concatenate([block.hour * HOUR + np.arange(slots) * seconds for block in blocks])
-    number = np.repeat([block.id for block in blocks], slots)
+    for block in blocks:
+        whole = block.hours()
+        if see is not None:
+            see(block, whole)
+        hours.append(cut_rows(whole, *bounds))
+        starts.append(block.hour * HOUR + np.arange(slots) * seconds)
+        numbers.append(block.id)
+    start = np.concatenate(starts)
+    number = np.repeat(numbers, slots)
     matrix = np.concatenate([hour.matrix for hour in hours], axis=2)
     names = ("present", "rtt_min_us", "rtt_max_us", "standing", "reason")
     present, low, high, standing, reason = (np.concatenate([getattr(h, name) for h in hours], axis=1) for name in names)
@@ -427,21 +416,3 @@ def _join(parts: list[_Part], first: int, last: int) -> Series:
     )
     matrix = np.concatenate([part.series.matrix for part in parts], axis=1)[:, chosen]
     return Series(parts[0].series.lane, start[chosen], seconds, matrix, low, high, standing, reason)
-
-
-def _add_block(out: dict[Lane, IntArray], block: StoredBlock, hour: Hour, agreement: str) -> None:
-    mine = {row: lane for row, lane in enumerate(block.lanes) if lane.agreement == agreement}
-    _add_spectrum(out, mine, block.histogram(hour), hour.present.shape[1])
-
-
-def _add_spectrum(out: dict[Lane, IntArray], lanes: dict[int, Lane], spectrum: Spectrum, slots: int) -> None:
-    if not lanes:
-        return
-    first, last = min(lanes), max(lanes) + 1
-    begin, end = np.searchsorted(spectrum.keys, [first * slots * BUCKETS, last * slots * BUCKETS])
-    cell, bucket = np.divmod(spectrum.keys[begin:end], BUCKETS)
-    at = (cell // slots - first) * BUCKETS + bucket
-    sums = np.bincount(at, spectrum.counts[begin:end], (last - first) * BUCKETS).astype(np.int64)
-    for number, lane in lanes.items():
-        mine = sums[(number - first) * BUCKETS : (number - first + 1) * BUCKETS]
-        out[lane] = out[lane] + mine if lane in out else mine

@@ -10,7 +10,7 @@ outages that began in it have ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,8 +29,8 @@ from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
 from netsla.store.archive import Archive, Look
 from netsla.store.evidence import Counts, Pack, check_pack, links_of_ledger, read_pack, records_of_ledger
 from netsla.store.exclusions import in_force
-from netsla.store.layout import Lane
 from netsla.store.pack_chain import PackLink, broken_links
+from netsla.store.passage import Passage, links_between
 
 _DAY = 86_400 * SECOND
 _BEFORE, _AFTER = 7 * _DAY, 2 * _DAY  # outages over the edges
@@ -43,7 +43,7 @@ Tell = Callable[[int, int], None]
 class Source:
     """Everything that settles one agreement; `unchained` says why no hash chain stands behind it, "" if one does.
 
-    `links` gives the chain of all that `read` reads.
+    `links` gives the chain of all that `read` reads; `latencies` is whole for the endpoints that were read.
     """
 
     agreement: Agreement
@@ -53,7 +53,12 @@ class Source:
     until_ns: int | None
     latencies: Counts
     links: Callable[[], Sequence[PackLink]]
-    unchained: str
+    why_unchained: Callable[[], str]
+
+    @property
+    def unchained(self) -> str:
+        """Asked after settling, it costs next to nothing: what was read has been held against the chain."""
+        return self.why_unchained()
 
     def settle(self, tell: Tell | None = None, watch: Watch | None = None) -> Report:
         """The report."""
@@ -95,21 +100,23 @@ def open_ledger(path: Path, agreement: Agreement, period: Period, now_ns: int) -
     """A period from a ledger file, also while an agent writes to it; raises sqlite3.Error."""
     with Archive(path).open() as look:
         start_ns, end_ns = context(agreement, period)
-        if _has_percentiles(agreement):
-            found, counts = look.links_and_distribution(agreement.id, period.start_ns, period.end_ns)
-        else:
-            found, counts = look.links(agreement.id, period.start_ns, period.end_ns), {}
-        links = links_of_ledger(found)
+        passage = Passage(
+            look, agreement.id, period.start_ns, period.end_ns, histograms=_has_percentiles(agreement)
+        )  # fmt: skip
         yield Source(
             agreement,
             period,
             in_force(look, agreement.id),
-            _reader(look, agreement, start_ns, end_ns),
+            _reader(look, agreement, start_ns, end_ns, passage),
             horizon(look, now_ns),
-            _by_probe(counts),
-            lambda: links_of_ledger(look.links(agreement.id, start_ns, end_ns)),
-            next(broken_links(links), "") or _unsealed(links, period),
+            passage.latencies,
+            lambda: links_of_ledger(links_between(look, agreement.id, start_ns, end_ns)),
+            lambda: _why_unchained(links_of_ledger(passage.links()), period),
         )
+
+
+def _why_unchained(links: Sequence[PackLink], period: Period) -> str:
+    return next(broken_links(links), "") or _unsealed(links, period)
 
 
 def horizon(look: Look, now_ns: int) -> int:
@@ -133,9 +140,9 @@ def _has_percentiles(agreement: Agreement) -> bool:
     return any(o.percent is not None for endpoint in agreement.endpoints for o in endpoint.objectives)
 
 
-def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int) -> Read:
+def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int, passage: Passage) -> Read:
     """Endpoints in order of name, read as they are asked for: a large agreement does not fit into memory."""
-    some = look.each(agreement.id, start_ns, end_ns)
+    some = look.each(agreement.id, start_ns, end_ns, see=passage.see)
     waiting: dict[str, list[Recorded]] = {}
     last = ""
 
@@ -153,14 +160,6 @@ def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int) -> Rea
         return waiting.pop(endpoint, [])
 
     return read
-
-
-def _by_probe(counts: Mapping[Lane, IntArray]) -> Counts:
-    found: dict[tuple[str, str], IntArray] = {}
-    for lane, mine in counts.items():
-        key = (lane.endpoint, lane.probe)
-        found[key] = found[key] + mine if key in found else mine
-    return found
 
 
 def _histogram_of(counts: Counts) -> Histogram:
@@ -181,7 +180,9 @@ def open_pack(folder: Path, named: str | None) -> Source:
     links = pack.chain.links if pack.chain is not None else ()
     why = (*check_pack(pack).breaks, _unsealed(links, period))[0]
     until_ns = pack.chain.until_ns if pack.chain is not None else None
-    return Source(pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, lambda: links, why)
+    return Source(
+        pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, lambda: links, lambda: why
+    )
 
 
 def _period_of(pack: Pack, named: str | None) -> Period:

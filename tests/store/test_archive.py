@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from netsla.model import SECOND
-from netsla.sla.histogram import BUCKETS
 from netsla.store import chain
 from netsla.store.ledger import Ledger
+from netsla.store.passage import links_between
 from tests.store.cells import START_S, cells, layout
 
 
@@ -52,23 +52,12 @@ def test_a_large_agreement_reads_in_parts_even_when_it_grows(ledger: Ledger) -> 
         assert np.array_equal(one.matrix, np.stack(expected, axis=1))
 
 
-def test_a_distribution_is_the_sum_of_all_histograms(ledger: Ledger) -> None:
-    given = live(ledger, 4, 2, START_S // 60, 70)
-    ledger.seal_due((START_S + 3901) * SECOND)
-    with ledger.archive.open() as look:
-        found = look.distribution("acme-0001", 0, 2**62)
-    assert [lane.endpoint for lane in found] == ["site-0", "site-1"]
-    for row, counts in enumerate(found.values(), start=2):
-        assert counts.shape == (BUCKETS,)
-        assert counts.sum() == sum(int(matrix[1, row]) for matrix in given)
-
-
 def test_links_of_a_span_can_be_made_again_from_what_stands_before(ledger: Ledger) -> None:
     live(ledger, 4, 2, START_S // 60, 180)
     ledger.seal_due((START_S + 3 * 3600 + 301) * SECOND)
     with ledger.archive.open() as look:
-        every = look.links("acme-0001", 0, 2**62)
-        last = look.links("acme-0001", (START_S + 7200) * SECOND, (START_S + 10800) * SECOND)
+        every = links_between(look, "acme-0001", 0, 2**62)
+        last = links_between(look, "acme-0001", (START_S + 7200) * SECOND, (START_S + 10800) * SECOND)
     assert [link.hour for link in every] == [START_S // 3600 + n for n in range(3)]
     assert last == every[2:]
     assert every[0].previous == chain.GENESIS

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from netsla.sla.histogram import BUCKETS, bucket_of
 from netsla.sla.tally import Column, Spectrum
-from netsla.store.block import Hour, decode_figures, decode_spectrum, encode_figures, encode_spectrum
+from netsla.store.block import Hour, decode_figures, decode_spectrum, encode_figures, encode_spectrum, sum_spectrum
 from netsla.store.press import BrokenError
 from netsla.store.sealing import gather
 from tests.store.cells import HOUR_K, cells, layout
@@ -57,6 +57,27 @@ def test_what_goes_in_comes_out(lanes: int, slots: int, seed: int, top: int) -> 
     assert np.array_equal(again.counts, spectrum.counts)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 5), st.sampled_from([1, 4, 60]), st.integers(0, 2**32), st.sampled_from([1, 2, 10, 90]))
+def test_the_sum_over_the_hour_is_that_of_its_intervals(lanes: int, slots: int, seed: int, top: int) -> None:
+    hour, spectrum = made(lanes, slots, seed, top)
+    lane, bucket = spectrum.keys // BUCKETS // slots, spectrum.keys % BUCKETS
+    wanted = np.zeros((lanes, BUCKETS), np.int64)
+    np.add.at(wanted, (lane, bucket), spectrum.counts)
+    assert np.array_equal(sum_spectrum(hour, encode_spectrum(hour, spectrum)), wanted)
+
+
+def test_many_lanes_sum_alike() -> None:
+    """More keys than two bytes can tell apart."""
+    fleet = layout(100)
+    hour, spectrum = gather(HOUR_K // 60, 60, fleet, ((cell, fleet) for cell in cells(100, 3)))
+    sums = sum_spectrum(hour, encode_spectrum(hour, spectrum))
+    assert np.array_equal(sums.sum(axis=1), hour.matrix[Column.RECEIVED].sum(axis=1))
+    assert np.array_equal(
+        np.flatnonzero(sums), np.unique(spectrum.keys // BUCKETS // 60 * BUCKETS + spectrum.keys % BUCKETS)
+    )
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
 def test_foreign_bytes_are_named_broken(body: bytes) -> None:
@@ -71,7 +92,11 @@ def test_a_flipped_bit_is_broken_or_something_else_but_never_a_crash(place: int,
     figures, histogram = bytearray(encode_figures(hour)), bytearray(encode_spectrum(hour, spectrum))
     for body in (figures, histogram):
         body[place % len(body)] ^= 1 << bit
-    for read in (lambda: decode_figures(bytes(figures)), lambda: decode_spectrum(hour, bytes(histogram))):
+    for read in (
+        lambda: decode_figures(bytes(figures)),
+        lambda: decode_spectrum(hour, bytes(histogram)),
+        lambda: sum_spectrum(hour, bytes(histogram)),
+    ):
         try:
             read()
         except BrokenError:

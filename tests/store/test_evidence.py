@@ -20,6 +20,7 @@ from netsla.store.archive import Archive
 from netsla.store.evidence import links_of_ledger, read_pack, records_of_ledger, verify_pack, write_pack
 from netsla.store.ledger import Ledger
 from netsla.store.pack_chain import Checked, make_links
+from netsla.store.passage import links_between
 from tests.sla.contracts import (
     MINUTE,
     at,
@@ -252,7 +253,7 @@ def test_the_links_of_a_ledger_hold_for_its_pack(tmp_path: Path) -> None:
     assert ledger.seal_due(end + 301 * SECOND) == 2
     ledger.close()
     with Archive(tmp_path / "ledger.db").open() as look:
-        links = links_of_ledger(look.links("acme-0001", begin, end))
+        links = links_of_ledger(links_between(look, "acme-0001", begin, end))
         taken = records_of_ledger(look.intervals("acme-0001", begin, end))
     agreement = replace(contract(endpoints=("site-0", "site-1")), id="acme-0001")
     write_pack(tmp_path / "pack", agreement, taken, links=links)

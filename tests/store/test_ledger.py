@@ -14,6 +14,7 @@ from netsla.sla.tally import Column
 from netsla.store import fleetview
 from netsla.store.layout import relocate
 from netsla.store.ledger import Ledger
+from netsla.store.passage import links_between
 from tests.store.cells import HOUR_K, START_S, cell, cells, layout, same
 from tests.store.disks import fill, small_disk, until
 
@@ -106,7 +107,7 @@ def test_a_sealed_interval_lived_again_is_corrected_beside_it(ledger: Ledger) ->
     with ledger.archive.open() as look:
         after = look.intervals("acme-0000", 0, 2**62)[0]
         (total,) = fleetview.hour_totals(look, START_S // 3600)
-        assert len(look.links("acme-0000", 0, 2**62)) == 2
+        assert len(links_between(look, "acme-0000", 0, 2**62)) == 2
     assert before.reason[7] == after.reason[7] == Reason.CLOCK_STEP
     assert len(after.start) == 60
     assert np.array_equal(before.matrix, after.matrix)
