@@ -28,7 +28,7 @@ class Departure:
     """A handshake that was not answered: `bound` if its source address is prescribed; times are monotonic ns."""
 
     row: int
-    sock: socket.socket
+    sock: socket.SocketType
     target: str
     bound: bool
     dscp: int
@@ -92,7 +92,7 @@ class Departures:
         self.links.close()
 
 
-def _source_of(sock: socket.socket) -> bytes:
+def _source_of(sock: socket.SocketType) -> bytes:
     return _packed(sock.getsockname()[0])
 
 

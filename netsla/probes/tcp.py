@@ -68,7 +68,7 @@ class _Call:
 
     route: _Route
     slot: int
-    sock: socket.socket
+    sock: socket.SocketType
     mono_ns: int
     wall_ns: int
     over: bool = False
@@ -173,8 +173,14 @@ class TcpProber:
         while self._running:
             now = self._clock.mono() + self._offset
             self._due = (now // self._tick_ns + 1) * self._tick_ns
-            time.sleep((self._due - now) / 1e9)
+            self._listen_until(self._due - self._offset)
             self.step()
+
+    def _listen_until(self, due: int) -> None:
+        """Hear who answers before the next tick: a reset has no other stamp than when we hear of it."""
+        while self._epoll and self._calls and (left := due - self._clock.mono()) > 2 * MILLISECOND:
+            self._hear(self._epoll, left // MILLISECOND - 1)  # the kernel counts these in milliseconds
+        time.sleep(max(due - self._clock.mono(), 0) / 1e9)
 
     def step(self) -> None:
         """One tick: hear, connect who is due, give up on who is overdue."""
@@ -202,13 +208,17 @@ class TcpProber:
         intervals = {lane.timetable.interval_ns for lane in lanes}
         self._served = {interval: self._served.get(interval, -1) for interval in intervals}
 
-    def _hear(self, epoll: select.epoll) -> None:
+    def _hear(self, epoll: select.epoll, wait_ms: int = 0) -> None:
         if not self._calls:
             return
-        for descriptor, _ in epoll.poll(0, max(len(self._calls), 1)):
+        events = epoll.poll(wait_ms / 1000, len(self._calls))
+        if events and wait_ms:
+            self._departures.poll(self._clock.mono())
+        for descriptor, event in events:
             call = self._calls.get(descriptor)
             if call is not None:
-                self._decide(call, call.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+                failed = event & (select.EPOLLERR | select.EPOLLHUP)
+                self._decide(call, call.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if failed else 0)
 
     def _connect_due(self, mono: int) -> None:
         now = mono + self._offset
@@ -227,8 +237,11 @@ class TcpProber:
                         self._tell(route, slot, at, Outcome.UNMEASURED, detail=Reason.OVERRUN)
                 first = recent
             for slot, begin, stop in table.due(first, end):
+                before = self._clock.mono()
                 for route in lane.routes[begin:stop]:
                     self._connect(route, slot)
+                due = self._due - self._offset
+                self._audit.late(max(before - due, 0), max(self._clock.mono() - due, 0), stop - begin)
         self._served.update(ends)
 
     def _connect(self, route: _Route, slot: int) -> None:
@@ -238,7 +251,7 @@ class TcpProber:
             return
         sock = None
         try:
-            sock = socket.socket(route.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            sock = socket.SocketType(route.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             if not route.plain:
                 _configure(sock, route)
             where = (*route.address, 0, scope_of(route.zone)) if route.zone else route.address
@@ -248,8 +261,6 @@ class TcpProber:
             self._tell(route, slot, wall, Outcome.UNMEASURED, detail=_reason(error.errno, route))
             return
         call = _Call(route, slot, sock, mono, wall)
-        late = max(mono + self._offset - self._due, 0)
-        self._audit.late(late, late, 1)
         code = sock.connect_ex(where)
         if code in _IN_PROGRESS:
             assert self._epoll is not None
@@ -363,7 +374,7 @@ def _departure(call: _Call, mono: int) -> Departure:
     return Departure(call.route.row, call.sock, address[0], spec.source is not None, spec.dscp, call.mono_ns, end)
 
 
-def _configure(sock: socket.socket, route: _Route) -> None:
+def _configure(sock: socket.SocketType, route: _Route) -> None:
     spec = route.spec
     if route.family == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, spec.ttl)

@@ -102,6 +102,20 @@ def test_a_reset_proves_the_host_is_there_if_the_contract_says_so(rst_is_up: boo
     assert samples.flags[0] == flag
 
 
+def test_a_reset_is_timed_when_it_comes_and_not_at_the_next_tick() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        prober = TcpProber()
+        prober.load([target(closed.getsockname()[1], rst_is_up=True, interval_ns=200 * MILLISECOND)])
+        prober.start()
+        found: list[int] = []
+        while len(found) < 5:
+            found += [rtt for batch in prober.drain() for rtt in batch.rtt_ns.tolist()]
+            threading.Event().wait(0.01)
+        prober.stop()
+    assert 0 < np.median(found) < 10 * MILLISECOND, "ticks are 50 ms apart or more"
+
+
 def test_ipv6_is_probed_alike() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
         samples = drive(target(server.getsockname()[1], "::1"))
