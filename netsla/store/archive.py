@@ -11,46 +11,28 @@ import contextlib
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from netsla.model import SECOND, ByteArray, IntArray
+from netsla.model import SECOND, IntArray
 from netsla.sla.interval import Cell
 from netsla.sla.tally import Column, Spectrum
 from netsla.store import chain
-from netsla.store.block import Hour, decode_figures, decode_spectrum, sum_spectrum
+from netsla.store.block import Hour, decode_alike, decode_figures, decode_spectrum, sum_spectrum
 from netsla.store.layout import Lane, Layout
 from netsla.store.press import BrokenError, unpack_cell
 from netsla.store.readonly import connect_readonly
 from netsla.store.sealing import cut_rows, digest_hour, owners
+from netsla.store.series import Part, Series, Table, join, loose_parts
 from netsla.store.tables import HOUR, read_lanes, read_layout
 
 LINK = 32  # bytes of a link
-_UNSEALED = 2**62  # later than any block
+_AT_ONCE = 16  # blocks decoded together: 5 MB, which stays in the cache
 _BLOCK = "id, hour, seconds, lanes, figures, spectrum, links"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """All recorded intervals of one lane in a span of time, in order of start; n intervals.
-
-    `matrix` is (Column.LE + thresholds, n) as a tally; `start` in UTC seconds; `seconds` per interval; `rtt_min_us`
-    and `rtt_max_us` -1 without a reply; `standing` 1 good, 0 bad, -1 unknown; `reason` a Reason or NO_REASON.
-    """
-
-    lane: Lane
-    start: IntArray
-    seconds: IntArray
-    matrix: IntArray
-    rtt_min_us: IntArray
-    rtt_max_us: IntArray
-    standing: npt.NDArray[np.int8]
-    reason: ByteArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +156,19 @@ class Look:
         """
         first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
         index = list(self._index(first // HOUR, -(-last // HOUR), agreement))
-        loose: dict[Lane, list[_Part]] = defaultdict(list)
+        loose: dict[Lane, list[Part]] = defaultdict(list)
         for cell, layout in self.cells(first, last):
-            for part in _loose_parts(cell, layout, agreement):
+            for part in loose_parts(cell, layout, agreement):
                 loose[part.series.lane].append(part)
         lanes = sorted({lane for entry in index for lane in entry.lanes if lane.agreement == agreement} | loose.keys())
         for begin in range(0, len(lanes), at_once):
             wanted = set(lanes[begin : begin + at_once])
-            parts: dict[Lane, list[_Part]] = defaultdict(list)
+            parts: dict[Lane, list[Part]] = defaultdict(list)
             for (owned, seconds), entries in _alike(index, wanted).items():
-                blocks = (self.block(entry.id) for entry in entries)
+                blocks = [self.block(entry.id) for entry in entries]
                 for part in _sealed_parts(owned, seconds, blocks, wanted, see):
                     parts[part.series.lane].append(part)
-            joined = (_join(parts[lane] + loose.get(lane, []), first, last) for lane in sorted(wanted))
+            joined = (join(parts[lane] + loose.get(lane, []), first, last) for lane in sorted(wanted))
             yield [series for series in joined if len(series.start)]
 
     def chained(self, agreement: str, hours: range) -> list[int]:
@@ -336,13 +318,6 @@ class Archive:
 # --- series -------------------------------------------------------------------------------------------
 
 
-class _Part(NamedTuple):
-    """Some intervals of a lane, and the block that tells each of them."""
-
-    series: Series
-    block: IntArray
-
-
 class _Entry(NamedTuple):
     """A block that is not read yet."""
 
@@ -360,59 +335,30 @@ def _alike(index: list[_Entry], wanted: set[Lane]) -> dict[tuple[tuple[Lane, ...
 
 
 def _sealed_parts(
-    lanes: tuple[Lane, ...], seconds: int, blocks: Iterable[StoredBlock], wanted: set[Lane], see: See | None
-) -> Iterator[_Part]:
+    lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], wanted: set[Lane], see: See | None
+) -> Iterator[Part]:
     """Blocks with the same lanes, joined lane by lane."""
     rows = [row for row, lane in enumerate(lanes) if lane in wanted]
-    bounds = rows[0], rows[-1] + 1
-    hours, starts, numbers = [], [], []
+    bounds = slice(rows[0], rows[-1] + 1)
     slots = HOUR // seconds
-    for block in blocks:
-        whole = block.hours()
+    table = Table(Column.LE + max(len(lane.thresholds_us) for lane in lanes), len(lanes[bounds]), len(blocks), slots)
+    for at, (block, hour) in enumerate(_decoded(blocks)):
         if see is not None:
-            see(block, whole)
-        hours.append(cut_rows(whole, *bounds))
-        starts.append(block.hour * HOUR + np.arange(slots) * seconds)
-        numbers.append(block.id)
-    start = np.concatenate(starts)
-    number = np.repeat(numbers, slots)
-    matrix = np.concatenate([hour.matrix for hour in hours], axis=2)
-    names = ("present", "rtt_min_us", "rtt_max_us", "standing", "reason")
-    present, low, high, standing, reason = (np.concatenate([getattr(h, name) for h in hours], axis=1) for name in names)
-    for row, lane in enumerate(lanes[slice(*bounds)]):
-        if lane not in wanted:
-            continue
-        here = present[row]
-        columns = matrix[: Column.LE + len(lane.thresholds_us), row][:, here]
-        series = Series(
-            lane, start[here], np.full(int(here.sum()), seconds), columns, low[row][here], high[row][here],
-            standing[row][here].astype(np.int8), reason[row][here].astype(np.uint8),
-        )  # fmt: skip
-        yield _Part(series, number[here])
+            see(block, hour)
+        table.put(at, cut_rows(hour, bounds.start, bounds.stop))
+    start = (np.array([block.hour * HOUR for block in blocks])[:, None] + np.arange(slots) * seconds).reshape(-1)
+    number = np.repeat([block.id for block in blocks], slots)
+    for row, lane in enumerate(lanes[bounds]):
+        if lane in wanted:
+            yield table.part(row, lane, start, seconds, number)
 
 
-def _loose_parts(cell: Cell, layout: Layout, agreement: str) -> Iterator[_Part]:
-    for lane, row in layout.rows.items():
-        if lane.agreement == agreement and row < cell.matrix.shape[1]:
-            here = slice(row, row + 1)
-            series = Series(
-                lane, np.array([cell.k * cell.seconds]), np.array([cell.seconds]),
-                cell.matrix[: Column.LE + len(lane.thresholds_us), here], cell.rtt_min_us[here], cell.rtt_max_us[here],
-                cell.standing[here], cell.reason[here],
-            )  # fmt: skip
-            yield _Part(series, np.array([_UNSEALED]))
-
-
-def _join(parts: list[_Part], first: int, last: int) -> Series:
-    """One lane's parts in order of start; of two records of one interval the later one counts."""
-    start = np.concatenate([part.series.start for part in parts])
-    order = np.lexsort((np.concatenate([part.block for part in parts]), start))
-    ordered = start[order]
-    keep = np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)] & (ordered >= first) & (ordered < last)
-    chosen = order[keep]
-    columns = ("seconds", "rtt_min_us", "rtt_max_us", "standing", "reason")
-    seconds, low, high, standing, reason = (
-        np.concatenate([getattr(part.series, name) for part in parts])[chosen] for name in columns
-    )
-    matrix = np.concatenate([part.series.matrix for part in parts], axis=1)[:, chosen]
-    return Series(parts[0].series.lane, start[chosen], seconds, matrix, low, high, standing, reason)
+def _decoded(blocks: list[StoredBlock]) -> Iterator[tuple[StoredBlock, Hour]]:
+    """Blocks with the same lanes, and their figures; raises BrokenError with the place."""
+    for begin in range(0, len(blocks), _AT_ONCE):
+        some = blocks[begin : begin + _AT_ONCE]
+        try:
+            hours = decode_alike([block.figures for block in some])
+        except BrokenError:
+            hours = [block.hours() for block in some]  # one after the other, the broken one is named
+        yield from zip(some, hours, strict=True)

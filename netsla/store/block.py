@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import lzma
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,17 +59,27 @@ def encode_figures(hour: Hour) -> bytes:
 
 def decode_figures(body: bytes) -> Hour:
     """The figures again; raises BrokenError."""
+    return decode_alike([body])[0]
+
+
+def decode_alike(bodies: Sequence[bytes]) -> list[Hour]:
+    """The figures of several hours of the same lanes, as views of one table; raises BrokenError."""
     try:
-        lanes, slots, depth, masked = _shape(body)
-        at = 8 + masked
-        rows = rice.decode(body[at:], (_FIXED + depth) * lanes, slots)
-        present = np.ones((lanes, slots), bool)
-        if masked:
-            bits = np.unpackbits(np.frombuffer(body, np.uint8, masked, 8), count=lanes * slots)
-            present = bits.reshape(lanes, slots).astype(bool)
+        shapes = {_shape(body)[:3] for body in bodies}
+        if len(shapes) > 1:
+            return [decode_figures(body) for body in bodies]
+        lanes, slots, depth = next(iter(shapes))
+        masks = [_shape(body)[3] for body in bodies]
+        coded = [body[8 + masked :] for body, masked in zip(bodies, masks, strict=True)]
+        rows = rice.decode_many(coded, (_FIXED + depth) * lanes, slots)
+        present = np.ones((len(bodies), lanes, slots), bool)
+        for one, body, masked in zip(present, bodies, masks, strict=True):
+            if masked:
+                bits = np.unpackbits(np.frombuffer(body, np.uint8, masked, 8), count=lanes * slots)
+                one[:] = bits.reshape(lanes, slots)
     except (ValueError, IndexError, zlib.error) as error:
         raise BrokenError(f"figures cannot be read: {error}") from error
-    return _from_rows(rows.reshape(_FIXED + depth, lanes, slots), present)
+    return _from_rows(rows.reshape(len(bodies), _FIXED + depth, lanes, slots), present)
 
 
 def _shape(body: bytes) -> tuple[int, int, int, int]:
@@ -92,13 +103,23 @@ def _to_rows(hour: Hour) -> IntArray:
     return rows.reshape(-1, hour.present.shape[1])
 
 
-def _from_rows(rows: IntArray, present: Mask) -> Hour:
-    rows = np.where(present, rows, 0)
-    sent, lost, unmeasured, late, duplicate, rtt_sum, low, high, jitter, unpaired, standing, reason = rows[:_FIXED]
+def _from_rows(rows: IntArray, present: Mask) -> list[Hour]:
+    """Hours from (hours, rows per lane, lanes, slots); takes `rows` for its own."""
+    if not present.all():
+        rows *= present[:, None]
+    table = rows.swapaxes(0, 1)
+    sent, lost = table[:2]
     received = sent - lost
-    head = [sent, received, unmeasured, late, duplicate, rtt_sum, jitter, received - unpaired]
-    matrix = np.concatenate([np.array(head), received - rows[_FIXED:]])
-    return Hour(present, matrix, low, high, standing, reason)
+    matrix = np.empty((Column.LE + len(table) - _FIXED, *sent.shape), np.int64)
+    matrix[Column.SENT], matrix[Column.RECEIVED] = sent, received
+    matrix[Column.UNMEASURED : Column.RTT_SUM + 1] = table[2:6]
+    matrix[Column.JITTER_SUM] = table[8]
+    matrix[Column.JITTER_PAIRS] = received - table[9]
+    matrix[Column.LE :] = received - table[_FIXED:]
+    low, high, standing, reason = table[6], table[7], table[10], table[11]
+    return [
+        Hour(present[n], matrix[:, n], low[n], high[n], standing[n], reason[n]) for n in range(len(rows))
+    ]  # fmt: skip
 
 
 # --- histogram ----------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from netsla.sla.histogram import BUCKETS
 from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, place
 from netsla.sla.report_json import instant
 from netsla.sla.tally import Column
-from netsla.store.archive import Link, Series
+from netsla.store.archive import Link
 from netsla.store.interval_csv import read_intervals, write_intervals
 from netsla.store.pack_chain import (
     FILES,
@@ -48,6 +48,7 @@ from netsla.store.pack_chain import (
     load,
     make_links,
 )
+from netsla.store.series import Series
 
 AGREEMENT, EXCLUSIONS, INTERVALS = FILES
 CHAIN = "chain.json"

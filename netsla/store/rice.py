@@ -8,6 +8,8 @@ run of equal numbers costs nothing. Distances are below 2^56.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,6 @@ from netsla.model import IntArray
 _PLAIN = 63  # k of a row stored as bytes
 _DEEP = 9
 _STILL = 0.7  # mean distance below which a row hardly varies
-_LOW = np.uint64(7)
 
 
 def encode(rows: IntArray, present: npt.NDArray[np.bool_]) -> bytes:
@@ -32,7 +33,7 @@ def encode(rows: IntArray, present: npt.NDArray[np.bool_]) -> bytes:
     zigzag = _zigzag(np.where(present, rows - (places << _coarse(k))[:, None], 0))
     folded = _zigzag(places).astype("<u8")
     planes = np.ascontiguousarray(folded.view(np.uint8).reshape(-1, 8).T)
-    depth = int(planes.any(axis=1).sum()) if len(folded) else 0
+    depth = int(np.flatnonzero(planes.any(axis=1)).max(initial=-1)) + 1  # one in between may be empty
     still = zigzag[plain].astype(np.uint8).tobytes()
     head = zlib.compress(bytes([depth]) + k.astype(np.uint8).tobytes() + planes[:depth].tobytes() + still, _DEEP)
     quotients, low = _split(zigzag[~plain], k[~plain])
@@ -41,22 +42,59 @@ def encode(rows: IntArray, present: npt.NDArray[np.bool_]) -> bytes:
 
 
 def decode(body: bytes, rows: int, slots: int) -> IntArray:
-    """Rows (R, S) again; raises ValueError or IndexError on bytes that are none of ours."""
-    head_size, unary_size = (int(n) for n in np.frombuffer(body, "<u4", 2))
-    head = zlib.decompress(body[8 : 8 + head_size])
-    depth = head[0]
-    k = np.frombuffer(head, np.uint8, rows, 1).astype(np.int64)
+    """Rows (R, S) again; raises ValueError, IndexError or zlib.error on bytes that are none of ours."""
+    one: IntArray = decode_many([body], rows, slots)[0]
+    return one
+
+
+def decode_many(bodies: Sequence[bytes], rows: int, slots: int) -> IntArray:
+    """Rows (bodies, R, S) again, a few array operations for all bodies; raises as `decode` does."""
+    parts = [_Body.read(body, rows, slots) for body in bodies]
+    k = np.frombuffer(b"".join(part.k for part in parts), np.uint8).astype(np.int64)
+    planes = np.frombuffer(b"".join(part.planes for part in parts), np.uint8).reshape(len(parts), 8, rows)
+    folded = np.frombuffer(planes.transpose(0, 2, 1).tobytes(), "<i8")
+    centre = _unfold(folded) << _coarse(k)
     plain = k == _PLAIN
-    still = int(plain.sum()) * slots
-    planes = np.zeros((8, rows), np.uint8)
-    planes[:depth] = np.frombuffer(head, np.uint8, depth * rows, 1 + rows).reshape(depth, rows)
-    folded = np.frombuffer(np.ascontiguousarray(planes.T).tobytes(), "<i8")
-    centre = ((folded >> 1) ^ -(folded & 1)) << _coarse(k)
-    zigzag = np.empty((rows, slots), np.int64)
-    zigzag[plain] = np.frombuffer(head, np.uint8, still, len(head) - still).reshape(-1, slots)
-    at = 8 + head_size
-    zigzag[~plain] = _join(body[at : at + unary_size], body[at + unary_size :], k[~plain], slots)
-    return ((zigzag >> 1) ^ -(zigzag & 1)) + centre[:, None]
+    out = np.empty((len(k), slots), np.int64)
+    still = np.frombuffer(b"".join(part.still for part in parts), np.uint8).reshape(-1, slots)
+    out[plain] = _UNFOLDED[still] + centre[plain][:, None]
+    if not plain.all():
+        out[~plain] = _unfold(_join(parts, k, slots)) + centre[~plain][:, None]
+    return out.reshape(len(parts), rows, slots)
+
+
+class _Body(NamedTuple):
+    """The sections of an encoded table: a byte of k per row, 8 planes of the centres, still rows, the coded ones."""
+
+    k: bytes
+    planes: bytes
+    still: bytes
+    unary: bytes
+    low: bytes
+    coded: int  # rows
+
+    @staticmethod
+    def read(body: bytes, rows: int, slots: int) -> _Body:
+        """Raises ValueError or zlib.error if a section is too short, or of the wrong length."""
+        sizes = np.frombuffer(body, "<u4", 2)
+        edge = 8 + int(sizes[0])
+        end = edge + int(sizes[1])
+        head = zlib.decompress(body[8:edge])
+        k, at = head[1 : 1 + rows], 1 + rows + head[0] * rows
+        plain = k.count(_PLAIN)
+        low = body[end:]
+        bits = (sum(k) - plain * _PLAIN) * slots
+        if len(head) != at + plain * slots or head[0] > 8 or len(body) < end or len(low) * 8 < bits:
+            raise ValueError("a section is not as long as it must be")
+        return _Body(k, head[1 + rows : at].ljust(8 * rows, b"\0"), head[at:], body[edge:end], low, rows - plain)
+
+
+def _unfold(zigzag: IntArray) -> IntArray:
+    """Unsigned to signed: what `_zigzag` did."""
+    return (zigzag >> 1) ^ -(zigzag & 1)
+
+
+_UNFOLDED: IntArray = _unfold(np.arange(256))
 
 
 def _centres(rows: IntArray, present: npt.NDArray[np.bool_]) -> IntArray:
@@ -93,21 +131,30 @@ def _split(zigzag: IntArray, k: IntArray) -> tuple[bytes, bytes]:
     return np.packbits(unary).tobytes(), np.packbits(low, bitorder="little").tobytes()
 
 
-def _join(unary: bytes, low: bytes, k: IntArray, slots: int) -> IntArray:
-    """The distances that `_split` took apart."""
-    if not len(k):
-        return np.empty((0, slots), np.int64)
-    ones = np.flatnonzero(np.unpackbits(np.frombuffer(unary, np.uint8)))
+def _join(parts: Sequence[_Body], k: IntArray, slots: int) -> IntArray:
+    """The distances that `_split` took apart, all coded rows."""
+    ones = np.flatnonzero(np.unpackbits(np.frombuffer(b"".join(part.unary for part in parts), np.uint8)))
+    room = 8 * np.cumsum([0, *(len(part.unary) for part in parts)])
+    edges = np.searchsorted(ones, room)
+    coded = np.array([part.coded for part in parts])
+    if (np.diff(edges) != coded * slots).any():
+        raise ValueError("not as many quotients as numbers")
     quotient = np.diff(ones, prepend=-1) - 1
-    width = np.repeat(k, slots)
-    begin = np.cumsum(width) - width
+    own = edges[:-1][coded > 0]
+    quotient[own] = ones[own] - room[:-1][coded > 0]
+    low = b"".join(part.low for part in parts)
+    at = 8 * np.cumsum([0, *(len(part.low) for part in parts)])[:-1]
+    width = k[k != _PLAIN]
+    before = np.cumsum(width) - width  # bits of a slot, in the rows before
+    first = np.cumsum(coded) - coded
+    start = np.repeat(at - np.append(before, 0)[first] * slots, coded) + before * slots
+    begin = start[:, None] + width[:, None] * np.arange(slots)
     # eight bytes from wherever a value begins hold all of it: k + 7 <= 62 bits
-    room = np.frombuffer(low + bytes(8), np.uint8)
-    windows = np.lib.stride_tricks.sliding_window_view(room, 8)[begin >> 3]
-    words = np.frombuffer(windows.tobytes(), "<u8") >> (begin.astype(np.uint64) & _LOW)
-    rest = words & ((np.uint64(1) << width.astype(np.uint64)) - np.uint64(1))
-    joined: IntArray = (quotient << width) | rest.astype(np.int64)
-    return joined.reshape(-1, slots)
+    windows: npt.NDArray[np.uint64] = np.ndarray(len(low) + 1, "<u8", low + bytes(8), strides=(1,))
+    words = windows[begin >> 3] >> (begin & 7).astype(np.uint64)
+    rest = words & ((np.uint64(1) << width.astype(np.uint64)) - np.uint64(1))[:, None]
+    joined: IntArray = (quotient.reshape(-1, slots) << width[:, None]) | rest.astype(np.int64)
+    return joined
 
 
 def varint(values: IntArray) -> bytes:

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from netsla.sla.histogram import BUCKETS, bucket_of
 from netsla.sla.tally import Column, Spectrum
-from netsla.store.block import Hour, decode_figures, decode_spectrum, encode_figures, encode_spectrum, sum_spectrum
+from netsla.store.block import (
+    Hour,
+    decode_alike,
+    decode_figures,
+    decode_spectrum,
+    encode_figures,
+    encode_spectrum,
+    sum_spectrum,
+)
 from netsla.store.press import BrokenError
 from netsla.store.sealing import gather
 from tests.store.cells import HOUR_K, cells, layout
@@ -65,6 +73,37 @@ def test_the_sum_over_the_hour_is_that_of_its_intervals(lanes: int, slots: int, 
     wanted = np.zeros((lanes, BUCKETS), np.int64)
     np.add.at(wanted, (lane, bucket), spectrum.counts)
     assert np.array_equal(sum_spectrum(hour, encode_spectrum(hour, spectrum)), wanted)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 4), st.sampled_from([1, 60]), st.lists(st.integers(0, 2**32), min_size=1, max_size=5))
+def test_hours_decoded_together_are_those_decoded_alone(lanes: int, slots: int, seeds: list[int]) -> None:
+    bodies = [encode_figures(made(lanes, slots, seed, 1 + seed % 90)[0]) for seed in seeds]
+    for body, together in zip(bodies, decode_alike(bodies), strict=True):
+        alone = decode_figures(body)
+        for name in ("present", "matrix", "rtt_min_us", "rtt_max_us", "standing", "reason"):
+            assert np.array_equal(getattr(together, name), getattr(alone, name)), name
+
+
+def test_hours_of_another_shape_are_decoded_one_by_one() -> None:
+    hours = [made(3, 60, 1, 60)[0], made(2, 4, 2, 60)[0]]
+    found = decode_alike([encode_figures(hour) for hour in hours])
+    assert [one.matrix.shape for one in found] == [one.matrix.shape for one in hours]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 7), st.integers(0, 2))
+def test_a_flipped_bit_never_changes_the_hours_beside_it(place: int, bit: int, which: int) -> None:
+    bodies = [encode_figures(made(3, 60, seed, 60)[0]) for seed in (5, 6, 7)]
+    wanted = [decode_figures(body).matrix for body in bodies]
+    broken = bytearray(bodies[which])
+    broken[place % len(broken)] ^= 1 << bit
+    bodies[which] = bytes(broken)
+    try:
+        found = decode_alike(bodies)
+    except BrokenError:
+        return
+    assert all(np.array_equal(found[n].matrix, wanted[n]) for n in range(3) if n != which)
 
 
 def test_many_lanes_sum_alike() -> None:

@@ -18,6 +18,13 @@ def test_rows_come_back_where_they_are_present(rows: int, slots: int, seed: int,
     assert np.array_equal(back[present], values[present])
 
 
+@given(st.integers(0, 2**55))
+def test_a_centre_with_an_empty_byte_in_the_middle_comes_back(seed: int) -> None:
+    for value in (0x0001_0002, -0x0100_0001, seed & 0x7F_0000_FF00_FF00):
+        rows = np.full((1, 60), value)
+        assert np.array_equal(rice.decode(rice.encode(rows, np.ones((1, 60), bool)), 1, 60), rows)
+
+
 @given(st.lists(st.integers(0, 2**62)))
 def test_varints_come_back(values: list[int]) -> None:
     assert rice.unvarint(rice.varint(np.array(values, np.int64))).tolist() == values
