@@ -18,7 +18,7 @@ from netsla.model import SECOND, Endpoint, IntArray, Measurement, Metric, Object
 from netsla.sla.fleet import feeds, threshold_us
 from netsla.sla.histogram import quantiles
 from netsla.sla.interval import NO_REASON
-from netsla.sla.recorded import ABSENT, Recorded, add_up, place
+from netsla.sla.recorded import ABSENT, Recorded, add_columns, place
 from netsla.sla.rolled import rolled_standing, window_greatest, window_means, window_sums
 from netsla.sla.standing import EXCLUDED, BoolArray
 from netsla.sla.statistic import mean_of_intervals, wilson
@@ -101,14 +101,16 @@ def _columns(
         hits, total = _numbers(objective, part, measurement)
         sound = part.reason == NO_REASON
         known = sound & (total != ABSENT)
-        for row, values in enumerate((
+        *added, seconds = add_columns(at, (
             np.where(known, hits, 0),
             np.where(known, total, 0),
             np.where(known, part.sent, 0),
             part.unmeasured + np.where(known, 0, part.sent),
-        )):  # fmt: skip
-            sums[row] += add_up(at, values, count)
-        silent_ns = counted_ns - add_up(at, part.seconds, count) * SECOND
+            part.seconds,
+        ), count)  # fmt: skip
+        for row, values in enumerate(added):
+            sums[row] += values
+        silent_ns = counted_ns - seconds * SECOND
         sums[3] += np.maximum(silent_ns, 0) // interval_ns[part.probe]
     if not parts:
         shortest = min((spec.interval_ns for spec in endpoint.probes if feeds(objective, spec)), default=SECOND)

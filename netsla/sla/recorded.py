@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,7 +90,7 @@ def place(part: Recorded, step_s: int, first_k: int) -> IntArray:
 def gridded(part: Recorded, step_s: int, first_k: int, count: int) -> Gridded:
     """Counts by interval first_k … first_k + count - 1 of `step_s` seconds; records outside are left out."""
     at = place(part, step_s, first_k)
-    sent, received, seconds = (add_up(at, column, count) for column in (part.sent, part.received, part.seconds))
+    sent, received, seconds = add_columns(at, (part.sent, part.received, part.seconds), count)
     reason = np.full(count, NO_REASON, np.uint8)
     why = (part.reason != NO_REASON) & (at >= 0) & (at < count)
     reason[at[why]] = part.reason[why]
@@ -99,9 +99,19 @@ def gridded(part: Recorded, step_s: int, first_k: int, count: int) -> Gridded:
 
 def add_up(at: IntArray, values: IntArray, count: int) -> IntArray:
     """Sums of `values` by place; exact while every sum is below 2^53."""
+    return add_columns(at, (values,), count)[0]
+
+
+def add_columns(at: IntArray, columns: Sequence[IntArray], count: int) -> list[IntArray]:
+    """The same for several columns; one record for every place is the usual case, and costs nothing."""
+    if len(at) == count and count and at[0] == 0 and at[-1] == count - 1 and bool((at[1:] - at[:-1] == 1).all()):
+        return list(columns)
     inside = (at >= 0) & (at < count)
     if not inside.all():
-        at, values = at[inside], values[inside]
-    if len(at) == count and count and at[0] == 0 and at[-1] == count - 1 and bool((np.diff(at) == 1).all()):
-        return values
-    return np.bincount(at, values, count).astype(np.int64)
+        at, columns = at[inside], [values[inside] for values in columns]
+    if not len(at) or bool((at[1:] > at[:-1]).all()):
+        sums = [np.zeros(count, np.int64) for _ in columns]
+        for total, values in zip(sums, columns, strict=True):
+            total[at] = values
+        return sums
+    return [np.bincount(at, values, count).astype(np.int64) for values in columns]

@@ -66,6 +66,21 @@ def covered_ns(part: Spans, start_ns: IntArray, length_ns: int) -> IntArray:
     return _before(part, start_ns + length_ns) - _before(part, start_ns)
 
 
+def covered_grid(part: Spans, first_k: int, step_ns: int, count: int) -> IntArray:
+    """The same for consecutive intervals, number `first_k` on, each `step_ns` long."""
+    out = np.zeros(count, np.int64)
+    origin = first_k * step_ns
+    for start_ns, end_ns in part.tolist():
+        start, end = max(start_ns - origin, 0), min(end_ns - origin, count * step_ns)
+        if start >= end:
+            continue
+        first, last = start // step_ns, (end - 1) // step_ns
+        out[first : last + 1] += step_ns
+        out[first] -= start - first * step_ns
+        out[last] -= (last + 1) * step_ns - end
+    return out
+
+
 def _before(part: Spans, at_ns: IntArray) -> IntArray:
     """Covered time before each instant."""
     if not len(part):

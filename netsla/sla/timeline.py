@@ -24,7 +24,7 @@ from netsla.sla.exclusion import Ruled, excluded, stopped
 from netsla.sla.interval import NO_REASON
 from netsla.sla.period import midnight_ns, period_around
 from netsla.sla.recorded import Gridded, Recorded, gridded
-from netsla.sla.spans import Spans, covered_ns, intersect, spans, total_ns
+from netsla.sla.spans import Spans, covered_grid, intersect, spans, total_ns
 from netsla.sla.standing import BAD, EXCLUDED, UNKNOWN, BoolArray, Standings, combine_probes, interval_standing
 from netsla.sla.uptime import DOWN, UP, Settled, settle
 
@@ -125,7 +125,7 @@ def timeline(
     marks = [interval_standing(g.sent, g.received, rule, g.reason != NO_REASON) for g in grids]
     standing = combine_probes(np.array(marks), rule.feed) if marks else np.full(count, UNKNOWN, np.int8)
     out = excluded(ruled)
-    inside = covered_ns(out, start_ns, step_ns) == step_ns if len(out) else np.zeros(count, bool)
+    inside = covered_grid(out, first_k, step_ns, count) == step_ns if len(out) else np.zeros(count, bool)
     settled = settle(np.where(inside, EXCLUDED, standing).astype(np.int8), rule)
     sliding = rule.method == "sliding"
     undecided = _undecided(settled, standing, until_ns) if sliding else np.zeros(count, bool)
@@ -133,10 +133,10 @@ def timeline(
     reason = _reasons(grids, count)
     reason[undecided] = UNDECIDED
     scheduled = scheduled_spans(agreement, endpoint, period, until_ns // step_ns * step_ns)
-    scheduled_ns = around_ns = covered_ns(scheduled, start_ns, step_ns)
+    scheduled_ns = around_ns = covered_grid(scheduled, first_k, step_ns, count)
     if back.start_ns < period.start_ns:
         around = scheduled_spans(agreement, endpoint, back, until_ns // step_ns * step_ns)
-        around_ns = covered_ns(around, start_ns, step_ns)
+        around_ns = covered_grid(around, first_k, step_ns, count)
     outages = _outages(settled, start_ns, step_ns, np.where(code == DOWN, scheduled_ns, 0))
     if inside.any():
         outages += _excused(settle(standing, rule), inside, start_ns, step_ns, scheduled_ns, ruled)
@@ -152,7 +152,7 @@ def timeline(
         scheduled,
         total_ns(scheduled_spans(agreement, endpoint, period, period.end_ns)),
         stopped(ruled),
-        _down_last_week(code, start_ns, step_ns, min(until_ns, period.end_ns)),
+        _down_last_week(code, first_k, step_ns, min(until_ns, period.end_ns)),
     )
     return Timeline(first_k, step_ns, code, scheduled_ns, around_ns, balance)
 
@@ -169,9 +169,9 @@ def _reach_back(agreement: Agreement, endpoint: Endpoint, period: Period) -> int
     return min(starts)
 
 
-def _down_last_week(code: Standings, start_ns: IntArray, step_ns: int, until_ns: int) -> int:
+def _down_last_week(code: Standings, first_k: int, step_ns: int, until_ns: int) -> int:
     week = spans([(until_ns - WEEK_SECONDS * SECOND, until_ns)])
-    return int(covered_ns(week, start_ns, step_ns)[code == DOWN].sum())
+    return int(covered_grid(week, first_k, step_ns, len(code))[code == DOWN].sum())
 
 
 def _range(period: Period, parts: list[Recorded], until_ns: int, step_ns: int, back_ns: int) -> tuple[int, int]:

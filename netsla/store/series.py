@@ -71,8 +71,9 @@ class Table:
         )
         here = self._present[row].reshape(-1)
         if not here.all():
-            start, number, columns = start[here], number[here], columns[:, here]
-            low, high, standing, reason = low[here], high[here], standing[here], reason[here]
+            at = np.flatnonzero(here)
+            start, number, columns = start[at], number[at], columns.take(at, axis=1)
+            low, high, standing, reason = low[at], high[at], standing[at], reason[at]
         length = np.full(len(start), seconds)
         return Part(Series(lane, start, length, columns, low, high, standing, reason), number)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from netsla.errors import NetslaError
 from netsla.model import Reason
-from netsla.sla.recorded import add_up, gridded, place
+from netsla.sla.recorded import add_columns, add_up, gridded, place
 from tests.sla.contracts import records
 
 START = 1_775_001_600 * 1_000_000_000  # 2026-04-01T00:00Z
@@ -40,6 +40,12 @@ def test_sums_by_place(rows: list[tuple[int, int]]) -> None:
     at, values = (np.array([row[n] for row in rows], np.int64) for n in (0, 1))
     expected = [sum(value for place_, value in rows if place_ == n) for n in range(10)]
     assert add_up(at, values, 10).tolist() == expected
+    ordered = np.unique(at)
+    once = [int((ordered == n).sum()) for n in range(10)]
+    assert [column.tolist() for column in add_columns(ordered, (ordered * 0 + 1, ordered * 0 + 3), 10)] == [
+        once,
+        [3 * n for n in once],
+    ]
 
 
 def test_whole_columns_are_taken_as_they_are() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsla.sla.spans import Spans, covered_ns, intersect, spans, subtract, total_ns, union
+from netsla.sla.spans import Spans, covered_grid, covered_ns, intersect, spans, subtract, total_ns, union
 
 PAIRS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=8)
 
@@ -36,3 +36,9 @@ def test_covered(pairs: list[tuple[int, int]], length: int) -> None:
     starts = np.arange(-5, 45)
     expected = [len(members(part) & set(range(s, s + length))) for s in starts.tolist()]
     assert covered_ns(part, starts, length).tolist() == expected
+
+
+@given(PAIRS, st.integers(1, 12), st.integers(-3, 5), st.integers(0, 9))
+def test_a_grid_is_covered_like_its_intervals(pairs: list[tuple[int, int]], step: int, first: int, count: int) -> None:
+    starts = (first + np.arange(count)) * step
+    assert covered_grid(spans(pairs), first, step, count).tolist() == covered_ns(spans(pairs), starts, step).tolist()
