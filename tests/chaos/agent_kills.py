@@ -219,7 +219,9 @@ class Site:
             gone = sorted(self.seen.keys() - there)
             told = [f"intervals that were seen are gone: {gone[:5]}"] if gone else []
             told += self._hold(copy)
-        self.sums.faults += [f"cells of {self.seconds} s, kill {len(self.lives)}: {one}" for one in told]
+        for one in told:
+            self.sums.faults.append(f"cells of {self.seconds} s, kill {len(self.lives)}: {one}")
+            print(self.sums.faults[-1], file=sys.stderr, flush=True)
 
     def _remember(self, path: Path) -> set[int]:
         """Closed intervals that are there now, by start; what is there once never changes."""
