@@ -49,8 +49,11 @@ class Where:
 
 
 @contextmanager
-def opened(where: Where) -> Iterator[Source]:
-    """The pack or the ledger that is meant; raises NetslaError with place and remedy."""
+def opened(where: Where, *, whole: bool = False) -> Iterator[Source]:
+    """The pack or the ledger that is meant; raises NetslaError with place and remedy.
+
+    `whole`: the links of all that is read will be asked for.
+    """
     if where.evidence is not None:
         yield _pack(where.evidence, where)
         return
@@ -58,7 +61,7 @@ def opened(where: Where) -> Iterator[Source]:
     agreement = find(plan, where.agreement)
     now_ns = time.time_ns()
     period = period_of(agreement, where.period, now_ns)
-    with reading(plan), open_ledger(ledger_of(plan), agreement, period, now_ns) as source:
+    with reading(plan), open_ledger(ledger_of(plan), agreement, period, now_ns, whole=whole) as source:
         yield source
 
 

@@ -171,6 +171,15 @@ class Look:
             joined = (join(parts[lane] + loose.get(lane, []), first, last) for lane in sorted(wanted))
             yield [series for series in joined if len(series.start)]
 
+    def all_lanes(self, agreement: str, start_ns: int, end_ns: int) -> set[Lane]:
+        """Whatever lanes an agreement has in [start, end), without reading any figures."""
+        first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
+        sealed = {entry.lanes for entry in self._index(first // HOUR, -(-last // HOUR), agreement)}
+        query = "SELECT DISTINCT layout FROM cell WHERE start >= ? AND start < ?"
+        loose = [self.layout(row[0]) for row in self.connection.execute(query, (first, last)).fetchall()]
+        every = (lane for lanes in (*sealed, *(layout.lanes for layout in loose)) for lane in lanes if lane)
+        return {lane for lane in every if lane.agreement == agreement}
+
     def chained(self, agreement: str, hours: range) -> list[int]:
         """The blocks of these hours that hold an agreement, in the order of its chain."""
         index = self._index(hours.start, hours.stop, agreement)

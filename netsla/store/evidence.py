@@ -35,7 +35,9 @@ from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, place
 from netsla.sla.report_json import instant
 from netsla.sla.tally import Column
 from netsla.store.archive import Link
-from netsla.store.interval_csv import read_intervals, write_intervals
+from netsla.store.interval_csv import read_intervals
+from netsla.store.interval_text import write_intervals
+from netsla.store.layout import Lane
 from netsla.store.pack_chain import (
     FILES,
     LATENCY,
@@ -48,6 +50,7 @@ from netsla.store.pack_chain import (
     load,
     make_links,
 )
+from netsla.store.pack_chain import Lane as PackLane
 from netsla.store.series import Series
 
 AGREEMENT, EXCLUSIONS, INTERVALS = FILES
@@ -303,36 +306,67 @@ def write_pack(
 
     `latencies` over the period give percentiles their value; verdicts need none.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     kept = sorted(records, key=lambda part: (part.endpoint, part.probe))
+    thresholds = sorted({limit for part in kept for limit in part.within})
+    return stream_pack(
+        folder, agreement, kept, exclusions, thresholds=thresholds, period=period, until_ns=until_ns,
+        links=lambda: tuple(links) if links is not None else make_links(agreement.id, kept), latencies=latencies,
+    )  # fmt: skip
+
+
+def stream_pack(
+    folder: Path,
+    agreement: Agreement,
+    records: Iterable[Recorded],
+    exclusions: Iterable[Exclusion],
+    *,
+    thresholds: Sequence[int],
+    period: str,
+    until_ns: int | None,
+    links: Callable[[], Sequence[PackLink]],
+    latencies: Counts | None,
+) -> PackChain:
+    """The same with records that come one by one, in order of (endpoint, probe), and with no others `thresholds` (us).
+
+    `links` is asked, and `latencies` looked at, when all records are written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / AGREEMENT).write_text(dump_agreement(agreement), encoding="utf-8")
     told = [_told(one) for one in exclusions]
     (folder / EXCLUSIONS).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_intervals(folder / INTERVALS, kept)
+    write_intervals(folder / INTERVALS, records, thresholds)
     if latencies:
         write_latencies(folder / LATENCY, latencies)
-    chained = tuple(links) if links is not None else make_links(agreement.id, kept)
-    made = PackChain(agreement.id, period, until_ns, file_digests(folder), chained)
+    made = PackChain(agreement.id, period, until_ns, file_digests(folder), tuple(links()))
     (folder / CHAIN).write_text(dump(made), encoding="utf-8")
     return made
 
 
 def links_of_ledger(links: Iterable[Link]) -> tuple[PackLink, ...]:
     """The ledger's links as a pack carries them."""
+    known: dict[tuple[Lane, ...], tuple[PackLane, ...]] = {}  # the same few for all hours
     return tuple(
-        PackLink(
-            one.hour, one.seconds, tuple((lane.endpoint, lane.probe, lane.thresholds_us) for lane in one.lanes),
-            one.previous, one.figures, one.stored, one.hash,
-        )
+        PackLink(one.hour, one.seconds, _named(one.lanes, known), one.previous, one.figures, one.stored, one.hash)
         for one in links
-    )  # fmt: skip
+    )
+
+
+def _named(lanes: tuple[Lane, ...], known: dict[tuple[Lane, ...], tuple[PackLane, ...]]) -> tuple[PackLane, ...]:
+    if lanes not in known:
+        known[lanes] = tuple((lane.endpoint, lane.probe, lane.thresholds_us) for lane in lanes)
+    return known[lanes]
 
 
 def records_of_ledger(series: Iterable[Series]) -> list[Recorded]:
     """The ledger's series as records, one per probe: lanes that differ only in thresholds are joined."""
+    return joined(map(_recorded, series))
+
+
+def joined(records: Iterable[Recorded]) -> list[Recorded]:
+    """One per probe, in order of name, each in order of start."""
     parts: dict[tuple[str, str], list[Recorded]] = {}
-    for one in series:
-        parts.setdefault((one.lane.endpoint, one.lane.probe), []).append(_recorded(one))
+    for one in records:
+        parts.setdefault((one.endpoint, one.probe), []).append(one)
     return [_joined(parts[name]) for name in sorted(parts)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,8 @@ from netsla.errors import NetslaError
 from netsla.model import IntArray, Reason
 from netsla.sla.interval import NO_REASON
 from netsla.sla.recorded import ABSENT, Recorded
+from netsla.store.interval_text import HEADER
 
-HEADER = (
-    "endpoint", "probe", "start", "seconds", "sent", "received", "unmeasured", "late", "duplicate", "rtt_sum_us",
-    "rtt_min_us", "rtt_max_us", "jitter_sum_us", "jitter_pairs", "reason",
-)  # fmt: skip
 _NEEDED = ("endpoint", "probe", "start", "seconds", "sent", "received")
 _OR_ZERO = ("unmeasured", "late", "duplicate", "jitter_pairs")
 _OR_ABSENT = ("rtt_sum_us", "rtt_min_us", "rtt_max_us", "jitter_sum_us")
@@ -260,30 +257,3 @@ def _group(path: Path, rows: _Rows) -> Iterator[Recorded]:
         within = {limit: column for limit, column in within.items() if (column != ABSENT).any()}
         name, whose = _text(probes[probe[chosen[0]]]), _text(endpoints[endpoint[chosen[0]]])
         yield Recorded.of(whose, name, columns | {"start_s": numbers["start"][chosen]}, within)
-
-
-# --- writing ------------------------------------------------------------------------------------------
-
-
-def write_intervals(path: Path, records: Iterable[Recorded]) -> None:
-    """Write records, in their order; columns for every threshold that any of them has."""
-    kept = list(records)
-    thresholds = sorted({limit for part in kept for limit in part.within})
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join([*HEADER, *(f"le_{limit}" for limit in thresholds)]) + "\n")
-        for part in kept:
-            if len(part):
-                file.write("\n".join(map(",".join, zip(*_cells(part, thresholds), strict=True))) + "\n")
-
-
-def _cells(part: Recorded, thresholds: list[int]) -> list[list[str]]:
-    none = np.full(len(part), ABSENT, np.int64)
-    starts = np.datetime_as_string(part.start_s.astype("datetime64[s]"), unit="s").tolist()
-    numbers = [getattr(part, name) for name in HEADER[3:14]] + [part.within.get(limit, none) for limit in thresholds]
-    texts = [["" if n == ABSENT else str(n) for n in column.tolist()] for column in numbers]
-    words = {code: "" if code == NO_REASON else Reason(code).label for code in set(part.reason.tolist())}
-    reasons = [words[code] for code in part.reason.tolist()]
-    return [
-        [part.endpoint] * len(part), [part.probe] * len(part), [f"{start}Z" for start in starts],
-        *texts[:11], reasons, *texts[11:],
-    ]  # fmt: skip

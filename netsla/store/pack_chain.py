@@ -113,7 +113,12 @@ def _seal(told: dict[str, Any]) -> str:
 def file_digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the pack's files."""
     names = (*FILES, LATENCY) if (folder / LATENCY).exists() else FILES
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    return {name: _digest(folder / name) for name in names}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- reading ------------------------------------------------------------------------------------------

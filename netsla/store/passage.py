@@ -1,6 +1,6 @@
 """One way through the sealed hours of an agreement: links and histograms from the same decoding that gives the records.
 
-    passage = Passage(look, agreement, start_ns, end_ns, histograms=True)
+    passage = Passage(look, agreement, start_ns, end_ns, histograms=(start_ns, end_ns))
     look.each(agreement, start_ns, end_ns, see=passage.see)      hands over every block that it decodes
     passage.latencies   passage.links()
 
@@ -28,7 +28,7 @@ from netsla.store.tables import HOUR
 
 def links_between(look: Look, agreement: str, start_ns: int, end_ns: int) -> list[Link]:
     """The chain of the hours that touch [start, end), whole."""
-    return Passage(look, agreement, start_ns, end_ns, histograms=False).links()
+    return Passage(look, agreement, start_ns, end_ns).links()
 
 
 class _Seen(NamedTuple):
@@ -43,19 +43,22 @@ class _Seen(NamedTuple):
 
 
 class Passage:
-    """The hours that touch [start, end), of one agreement.
+    """The hours that touch [start, end), of one agreement; `histograms` is the part of them that is summed.
 
     `latencies`: BUCKETS counts by (endpoint, probe), to the hour where it is sealed; whole for an endpoint as soon as
     its records were read.
     """
 
-    def __init__(self, look: Look, agreement: str, start_ns: int, end_ns: int, *, histograms: bool) -> None:
-        self._look, self._agreement, self._histograms = look, agreement, histograms
-        self._hours = range(start_ns // SECOND // HOUR, -(-end_ns // SECOND // HOUR))
+    def __init__(
+        self, look: Look, agreement: str, start_ns: int, end_ns: int, histograms: tuple[int, int] | None = None
+    ) -> None:
+        self._look, self._agreement = look, agreement
+        self._hours, self._summed = _hours(start_ns, end_ns), range(0)
         self._seen: dict[int, _Seen] = {}
         self.latencies: dict[tuple[str, str], IntArray] = {}
-        if histograms:
-            for cell, layout in look.cells(start_ns // SECOND, -(-end_ns // SECOND)):
+        if histograms is not None:
+            self._summed = _hours(*histograms)
+            for cell, layout in look.cells(histograms[0] // SECOND, -(-histograms[1] // SECOND)):
                 mine = {row: lane for lane, row in layout.rows.items() if lane.agreement == agreement}
                 self._add(mine, _by_lane(cell.spectrum, max(len(layout.lanes), 1)))
 
@@ -67,7 +70,7 @@ class Passage:
         if found is None:
             return
         self._seen[block.id] = found
-        if self._histograms:
+        if block.hour in self._summed:
             mine = {row: lane for row, lane in enumerate(block.lanes) if lane.agreement == self._agreement}
             self._add(mine, block.latencies(hour))
 
@@ -96,6 +99,10 @@ class Passage:
             key = (lane.endpoint, lane.probe)
             mine = counts[row]
             self.latencies[key] = self.latencies[key] + mine if key in self.latencies else mine.copy()
+
+
+def _hours(start_ns: int, end_ns: int) -> range:
+    return range(start_ns // SECOND // HOUR, -(-end_ns // SECOND // HOUR))
 
 
 def _of_agreement(block: StoredBlock, hour: Hour, agreement: str) -> _Seen | None:

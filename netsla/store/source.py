@@ -10,7 +10,7 @@ outages that began in it have ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,8 +27,9 @@ from netsla.sla.period import period_around
 from netsla.sla.recorded import Recorded
 from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
 from netsla.store.archive import Archive, Look
-from netsla.store.evidence import Counts, Pack, check_pack, links_of_ledger, read_pack, records_of_ledger
+from netsla.store.evidence import Counts, Pack, check_pack, joined, links_of_ledger, read_pack, records_of_ledger
 from netsla.store.exclusions import in_force
+from netsla.store.layout import Lane
 from netsla.store.pack_chain import PackLink, broken_links
 from netsla.store.passage import Passage, links_between
 
@@ -54,6 +55,7 @@ class Source:
     latencies: Counts
     links: Callable[[], Sequence[PackLink]]
     why_unchained: Callable[[], str]
+    thresholds: Callable[[], Sequence[int]]  # of all that `read` reads, us, in order
 
     @property
     def unchained(self) -> str:
@@ -96,13 +98,19 @@ def running_period(agreement: Agreement, now_ns: int) -> Period:
 
 
 @contextmanager
-def open_ledger(path: Path, agreement: Agreement, period: Period, now_ns: int) -> Iterator[Source]:
-    """A period from a ledger file, also while an agent writes to it; raises sqlite3.Error."""
+def open_ledger(
+    path: Path, agreement: Agreement, period: Period, now_ns: int, *, whole: bool = False
+) -> Iterator[Source]:
+    """A period from a ledger file, also while an agent writes to it; raises sqlite3.Error.
+
+    `whole`: all links that `read` passes are kept, not only those of the period, for whoever asks for them later.
+    """
     with Archive(path).open() as look:
         start_ns, end_ns = context(agreement, period)
-        passage = Passage(
-            look, agreement.id, period.start_ns, period.end_ns, histograms=_has_percentiles(agreement)
-        )  # fmt: skip
+        inside = (period.start_ns, period.end_ns)
+        around = (start_ns, end_ns)
+        counted = inside if _has_percentiles(agreement) else None
+        passage = Passage(look, agreement.id, *(around if whole else inside), counted)
         yield Source(
             agreement,
             period,
@@ -110,13 +118,21 @@ def open_ledger(path: Path, agreement: Agreement, period: Period, now_ns: int) -
             _reader(look, agreement, start_ns, end_ns, passage),
             horizon(look, now_ns),
             passage.latencies,
-            lambda: links_of_ledger(links_between(look, agreement.id, start_ns, end_ns)),
+            lambda: links_of_ledger(passage.links() if whole else links_between(look, agreement.id, *around)),
             lambda: _why_unchained(links_of_ledger(passage.links()), period),
+            lambda: _thresholds(look.all_lanes(agreement.id, *around), agreement),
         )
 
 
 def _why_unchained(links: Sequence[PackLink], period: Period) -> str:
-    return next(broken_links(links), "") or _unsealed(links, period)
+    first, last = period.start_ns // _HOUR, -(-period.end_ns // _HOUR)
+    return next(broken_links([link for link in links if first <= link.hour < last]), "") or _unsealed(links, period)
+
+
+def _thresholds(lanes: Iterable[Lane], agreement: Agreement) -> list[int]:
+    """Every latency threshold that endpoints of the agreement were counted with, us."""
+    known = {endpoint.id for endpoint in agreement.endpoints}
+    return sorted({limit for lane in lanes if lane.endpoint in known for limit in lane.thresholds_us})
 
 
 def horizon(look: Look, now_ns: int) -> int:
@@ -157,7 +173,7 @@ def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int, passag
             last = max((one.lane.endpoint for one in series), default=last)
         for name in [name for name in waiting if name < endpoint]:
             del waiting[name]  # of an endpoint that the agreement no longer has
-        return waiting.pop(endpoint, [])
+        return joined(waiting.pop(endpoint, []))
 
     return read
 
@@ -181,8 +197,9 @@ def open_pack(folder: Path, named: str | None) -> Source:
     why = (*check_pack(pack).breaks, _unsealed(links, period))[0]
     until_ns = pack.chain.until_ns if pack.chain is not None else None
     return Source(
-        pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, lambda: links, lambda: why
-    )
+        pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, lambda: links, lambda: why,
+        lambda: sorted({limit for part in pack.records for limit in part.within}),
+    )  # fmt: skip
 
 
 def _period_of(pack: Pack, named: str | None) -> Period:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from netsla.model import Reason
 from netsla.sla.recorded import NUMBERS, Recorded
-from netsla.store.interval_csv import HEADER, CsvError, read_intervals, write_intervals
+from netsla.store.interval_csv import CsvError, read_intervals
+from netsla.store.interval_text import HEADER, write_intervals
 
 FULL = ",".join([*HEADER, "le_30000"])
 ROW = "hq,ping,2026-04-01T00:00:00Z,60,60,59,1,2,3,600000,9000,11000,5000,58,,57"

@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 def walked(look: Look, agreement: str, **more: int) -> Passage:
     """A passage that saw everything."""
-    passage = Passage(look, agreement, BEGIN, END, histograms=True)
+    passage = Passage(look, agreement, BEGIN, END, (BEGIN, END))
     for _ in look.each(agreement, BEGIN, END, see=passage.see, **more):
         pass
     return passage
@@ -61,7 +61,7 @@ def test_histograms_hold_every_reply_once_however_often_a_block_is_decoded(path:
 def test_an_endpoint_that_was_read_has_its_whole_histogram(path: Path) -> None:
     with Archive(path).open() as look:
         whole = walked(look, "acme-0000").latencies
-        passage = Passage(look, "acme-0000", BEGIN, END, histograms=True)
+        passage = Passage(look, "acme-0000", BEGIN, END, (BEGIN, END))
         some = look.each("acme-0000", BEGIN, END, at_once=4, see=passage.see)
         read = [one.lane for one in next(some)]
         assert all(np.array_equal(passage.latencies[lane[1:3]], whole[lane[1:3]]) for lane in read)
@@ -69,7 +69,7 @@ def test_an_endpoint_that_was_read_has_its_whole_histogram(path: Path) -> None:
 
 def test_hours_outside_are_passed_over(path: Path) -> None:
     with Archive(path).open() as look:
-        passage = Passage(look, "acme-0000", BEGIN + 3600 * SECOND, BEGIN + 7200 * SECOND, histograms=True)
+        passage = Passage(look, "acme-0000", *(span := (BEGIN + 3600 * SECOND, BEGIN + 7200 * SECOND)), span)
         for _ in look.each("acme-0000", BEGIN, END, see=passage.see):
             pass
         (link,) = passage.links()
@@ -84,6 +84,6 @@ def test_without_percentiles_no_histogram_is_decoded(path: Path, monkeypatch: py
     decode: Callable[..., None] = never
     monkeypatch.setattr("netsla.store.archive.sum_spectrum", decode)
     with Archive(path).open() as look:
-        passage = Passage(look, "acme-0000", BEGIN, END, histograms=False)
+        passage = Passage(look, "acme-0000", BEGIN, END)
         assert sum(len(some) for some in look.each("acme-0000", BEGIN, END, see=passage.see)) == 15
         assert passage.latencies == {}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from netsla.model import SECOND, Chronic, Credits, Span
 from netsla.store.archive import Archive
+from netsla.store.layout import Layout
 from netsla.store.ledger import Ledger
 from netsla.store.source import context, horizon, open_ledger, running_period
 from tests.sla.contracts import contract, period_of
@@ -63,3 +64,44 @@ def test_the_running_month_in_the_zone() -> None:
     agreement = replace(contract(), timezone="Europe/Berlin")
     at = 1_772_320_000 * SECOND  # 2026-02-28T23:06:40Z: March has begun in Berlin
     assert running_period(agreement, at).name == "2026-03"
+
+
+def test_a_probe_whose_thresholds_changed_is_read_as_one(tmp_path: Path) -> None:
+    """Its lanes may be read in two goes: 24 at a time."""
+    now_ns = (START_S + 7200) * SECOND
+    ledger = Ledger(tmp_path / "ledger.db", now_ns=lambda: now_ns)
+    ledger.start()
+    names = layout(24, per_agreement=24)
+    for hour in range(2):
+        for cell in cells(24, 60, k=START_S // 60 + 60 * hour, probes=6):
+            ledger.append(cell, names)
+        names = Layout(tuple(lane._replace(thresholds_us=(50_000,)) if lane else None for lane in names.lanes))
+    assert ledger.seal_due((START_S + 7500) * SECOND) == 2
+    ledger.close()
+    agreement = replace(contract(endpoints=[f"site-{n}" for n in range(24)]), id="acme-0000")
+    with open_ledger(tmp_path / "ledger.db", agreement, period_of(agreement, "2026-05"), now_ns) as source:
+        assert source.thresholds() == [30_000, 50_000]
+        for endpoint in sorted(one.id for one in agreement.endpoints):
+            (part,) = source.read(endpoint)
+            assert len(part) == 120
+            assert sorted(part.within) == [30_000, 50_000]
+
+
+def test_links_of_all_that_is_read_are_the_same_read_or_fetched(tmp_path: Path) -> None:
+    now_ns = (START_S + 7200) * SECOND
+    ledger = Ledger(tmp_path / "ledger.db", now_ns=lambda: now_ns)
+    ledger.start()
+    for cell in cells(4, 120, probes=6):
+        ledger.append(cell, layout(4, per_agreement=4))
+    assert ledger.seal_due((START_S + 7500) * SECOND) == 2
+    ledger.close()
+    agreement = replace(contract(endpoints=["site-0", "site-3"]), id="acme-0000")
+    day = period_of(agreement, "2026-05-30")  # what was recorded lies before it
+    found = []
+    for whole in (False, True):
+        with open_ledger(tmp_path / "ledger.db", agreement, day, now_ns, whole=whole) as source:
+            assert len(source.read("site-3")[0]) == 120
+            assert source.unchained == "no hour of the period is sealed yet"
+            found.append(source.links())
+    assert len(found[0]) == 2
+    assert found[0] == found[1]
