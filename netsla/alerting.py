@@ -31,6 +31,7 @@ log = logging.getLogger("netsla")
 Json = dict[str, Any]
 
 _OWN = f"{wire.OWN}/"
+_CHANCE = 10  # random bytes of an id
 _UNTOLD = 255  # no standing
 _AT_ONCE = 500  # states written in a turn because a standing moved: memory and the engine's time are bounded
 
@@ -65,7 +66,7 @@ class Alerting:
         """`opened(event id, objective)` is called for every breach that is told as opened."""
         self._box, self._agent, self._address_of, self._opened = box, agent, address_of, opened
         self.retaining = True  # whether anybody keeps the standing of every objective, or only that of alerts counts
-        self._digest = ""
+        self._digest, self._chance = "", b""
         self._told: dict[str, _Told] = {}
         self._fleet: Fleet | None = None
         self._former: dict[int, FleetObjective] = {}  # of the layout before, whose ends have still to be told
@@ -127,10 +128,20 @@ class Alerting:
         key, now_ns = "/".join(payload[part]["id"] for part in ("agreement", "endpoint", "objective")), time.time_ns()
         told = self._told[key]
         told.sequence += 1
-        event_id = wire.uuid7(now_ns // 1_000_000, os.urandom(10))
+        event_id = self._new_id(now_ns)
         at = wire.instant(now_ns)
         payload |= {"id": event_id, "sequence": told.sequence, "decided_at": at, "ended_at": at}
         return Event(event_id, key, wire.dump(payload), now_ns)
+
+    def _new_id(self, now_ns: int) -> str:
+        """Chance is drawn in blocks: a system call for each of 10,000 ids would keep the interpreter's lock from others.
+
+        A thread that lets go of the lock for an instant, again and again, has it back before those who wait wake up.
+        """
+        if not self._chance:
+            self._chance = os.urandom(_CHANCE * 1000)
+        mine, self._chance = self._chance[:_CHANCE], self._chance[_CHANCE:]
+        return wire.uuid7(now_ns // 1_000_000, mine)
 
     # --- the turn -----------------------------------------------------------------------------------
 
@@ -167,7 +178,7 @@ class Alerting:
         key = wire.key_of(one) if one is not None else f"{_OWN}{self._agent}/{change.name}"
         told = self._told.setdefault(key, _Told())
         told.sequence += 1
-        event_id = wire.uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+        event_id = self._new_id(time.time_ns())
         if change.kind == "opened" and (change.told or not told.opened_id):  # what is told later is known by that
             told.opened_id = event_id
         address = self._address_of(one) if one is not None else ""

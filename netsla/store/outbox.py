@@ -30,6 +30,8 @@ TELL_ANYWAY_S = 10.0
 _BOUND = 50_000  # events that wait per sink: 10,000 breaches opened and closed twice over, about 40 MB
 _HISTORY = 200_000  # events kept after they were told, for `netsla breaches`
 
+_PIECE, _BREATH_S = 200, 0.0005  # rows written in a row, and the pause after them
+
 SCHEMA = (
     """
 CREATE TABLE event (id TEXT PRIMARY KEY, number INTEGER NOT NULL, at_ns INTEGER NOT NULL, objective TEXT NOT NULL,
@@ -290,11 +292,10 @@ class Outbox:
         """`place` orders a summary where the last event that it stands for was."""
         (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()
         rows = [(e.id, number, e.at_ns, e.objective, e.payload) for number, e in enumerate(events, last + 1)]
-        connection.executemany(
-            "INSERT OR IGNORE INTO event (id, number, at_ns, objective, payload) VALUES (?, ?, ?, ?, ?)", rows
-        )
+        query = "INSERT OR IGNORE INTO event (id, number, at_ns, objective, payload) VALUES (?, ?, ?, ?, ?)"
+        _execute_many(connection, query, rows)
         waiting = [(sink, row[1] if place is None else place, row[0]) for row in rows for sink in sinks]
-        connection.executemany("INSERT OR IGNORE INTO pending (sink, number, id) VALUES (?, ?, ?)", waiting)
+        _execute_many(connection, "INSERT OR IGNORE INTO pending (sink, number, id) VALUES (?, ?, ?)", waiting)
 
     def _load(self, connection: sqlite3.Connection) -> dict[str, bytes]:
         kept = {row[0]: bytes(row[1]) for row in connection.execute("SELECT objective, payload FROM state")}
@@ -361,12 +362,20 @@ class Outbox:
 def _write_states(connection: sqlite3.Connection, states: Mapping[str, bytes | None]) -> None:
     kept = [(name, payload) for name, payload in states.items() if payload is not None]
     gone = [(name,) for name, payload in states.items() if payload is None]
-    connection.executemany("INSERT OR REPLACE INTO state (objective, payload) VALUES (?, ?)", kept)
-    connection.executemany("DELETE FROM state WHERE objective = ?", gone)
+    _execute_many(connection, "INSERT OR REPLACE INTO state (objective, payload) VALUES (?, ?)", kept)
+    _execute_many(connection, "DELETE FROM state WHERE objective = ?", gone)
+
+
+def _execute_many(connection: sqlite3.Connection, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """In pieces with a breath between: each row lets go of the interpreter's lock for too short for others to take it."""
+    for begin in range(0, len(rows), _PIECE):
+        if begin:
+            time.sleep(_BREATH_S)
+        connection.executemany(query, rows[begin : begin + _PIECE])
 
 
 def _delete_pending(connection: sqlite3.Connection, rows: Sequence[tuple[str, str]]) -> None:
-    connection.executemany("DELETE FROM pending WHERE sink = ? AND id = ?", rows)
+    _execute_many(connection, "DELETE FROM pending WHERE sink = ? AND id = ?", rows)
 
 
 def _delete_told(connection: sqlite3.Connection, last: int) -> None:
