@@ -134,9 +134,9 @@ class Alerting:
         return Event(event_id, key, wire.dump(payload), now_ns)
 
     def _new_id(self, now_ns: int) -> str:
-        """Chance is drawn in blocks: a system call for each of 10,000 ids would keep the interpreter's lock from others.
+        """Chance is drawn in blocks: a system call for each of 10,000 ids would keep others from the interpreter.
 
-        A thread that lets go of the lock for an instant, again and again, has it back before those who wait wake up.
+        A thread that lets go of its lock for an instant, again and again, has it back before those who wait wake up.
         """
         if not self._chance:
             self._chance = os.urandom(_CHANCE * 1000)

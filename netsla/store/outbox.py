@@ -367,7 +367,7 @@ def _write_states(connection: sqlite3.Connection, states: Mapping[str, bytes | N
 
 
 def _execute_many(connection: sqlite3.Connection, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """In pieces with a breath between: each row lets go of the interpreter's lock for too short for others to take it."""
+    """In pieces with a breath between: a row lets go of the interpreter for too short a time for others to take it."""
     for begin in range(0, len(rows), _PIECE):
         if begin:
             time.sleep(_BREATH_S)
