@@ -46,7 +46,10 @@ class _Reading:
         """In order of (endpoint, probe)."""
         endpoints = sorted(one.id for one in self.source.agreement.endpoints)
         for number, endpoint in enumerate(endpoints, 1):
-            for part in sorted(self.source.read(endpoint), key=lambda one: one.probe):
-                self.intervals += len(part)
-                yield part
+            yield from self._of(endpoint)  # which holds no record while the next is read
             self.tell(number, len(endpoints))
+
+    def _of(self, endpoint: str) -> Iterator[Recorded]:
+        for part in sorted(self.source.read(endpoint), key=lambda one: one.probe):
+            self.intervals += len(part)
+            yield part

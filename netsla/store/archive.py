@@ -163,13 +163,20 @@ class Look:
         lanes = sorted({lane for entry in index for lane in entry.lanes if lane.agreement == agreement} | loose.keys())
         for begin in range(0, len(lanes), at_once):
             wanted = set(lanes[begin : begin + at_once])
-            parts: dict[Lane, list[Part]] = defaultdict(list)
-            for (owned, seconds), entries in _alike(index, wanted).items():
-                blocks = [self.block(entry.id) for entry in entries]
-                for part in _sealed_parts(owned, seconds, blocks, wanted, see):
-                    parts[part.series.lane].append(part)
+            parts = self._parts(_alike(index, wanted), wanted, see)  # in a call, whose names let go of what was before
             joined = (join(parts[lane] + loose.get(lane, []), first, last) for lane in sorted(wanted))
             yield [series for series in joined if len(series.start)]
+            del parts, joined
+
+    def _parts(
+        self, alike: dict[tuple[tuple[Lane, ...], int], list[_Entry]], wanted: set[Lane], see: See | None
+    ) -> dict[Lane, list[Part]]:
+        parts: dict[Lane, list[Part]] = defaultdict(list)
+        for (owned, seconds), entries in alike.items():
+            blocks = [self.block(entry.id) for entry in entries]
+            for part in _sealed_parts(owned, seconds, blocks, wanted, see):
+                parts[part.series.lane].append(part)
+        return parts
 
     def all_lanes(self, agreement: str, start_ns: int, end_ns: int) -> set[Lane]:
         """Whatever lanes an agreement has in [start, end), without reading any figures."""

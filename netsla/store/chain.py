@@ -39,11 +39,26 @@ def figures_digest(
 
     `hour` counts from the epoch; a matrix has COLUMNS and then one column per threshold, rows by start.
     """
-    digest = hashlib.sha256(canonical([agreement, hour, seconds]))
-    for endpoint, probe, thresholds_us, matrix in lanes:
-        digest.update(_lane_head(endpoint, probe, thresholds_us, len(matrix)))
-        digest.update(np.ascontiguousarray(matrix, "<i8").tobytes())
-    return digest.digest()
+    made = FiguresDigest(agreement, hour, seconds)
+    for lane in lanes:
+        made.add(*lane)
+    return made.digest()
+
+
+class FiguresDigest:
+    """The same, lane by lane."""
+
+    def __init__(self, agreement: str, hour: int, seconds: int) -> None:
+        self._made = hashlib.sha256(canonical([agreement, hour, seconds]))
+
+    def add(self, endpoint: str, probe: str, thresholds_us: tuple[int, ...], matrix: IntArray) -> None:
+        """The next lane in order of name."""
+        self._made.update(_lane_head(endpoint, probe, thresholds_us, len(matrix)))
+        self._made.update(np.ascontiguousarray(matrix, "<i8").tobytes())
+
+    def digest(self) -> bytes:
+        """Of all lanes so far."""
+        return self._made.digest()
 
 
 @lru_cache(maxsize=4096)

@@ -41,16 +41,15 @@ from netsla.store.layout import Lane
 from netsla.store.pack_chain import (
     FILES,
     LATENCY,
-    Checked,
     PackChain,
     PackLink,
-    check_links,
     dump,
     file_digests,
     load,
     make_links,
 )
 from netsla.store.pack_chain import Lane as PackLane
+from netsla.store.pack_check import Checked, check_links
 from netsla.store.series import Series
 
 AGREEMENT, EXCLUSIONS, INTERVALS = FILES

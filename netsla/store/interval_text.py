@@ -7,6 +7,7 @@ bytes (width, lines) in which 0 stands for nothing; laid under each other and re
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,9 @@ def write_intervals(path: Path, records: Iterable[Recorded], thresholds: Sequenc
     intervals = 0
     with path.open("wb") as file:
         file.write((",".join([*HEADER, *(f"le_{limit}" for limit in thresholds)]) + "\n").encode())
-        for part in records:
-            file.write(text_of(part, thresholds))
-            intervals += len(part)
+        for text in map(partial(text_of, thresholds=thresholds), records):  # holds no record while the next is read
+            file.write(text)
+            intervals += text.count(b"\n")
     return intervals
 
 

@@ -1,15 +1,14 @@
-"""The hash chain of an evidence pack: `chain.json`, made, read and held against the files beside it.
+"""The hash chain of an evidence pack: `chain.json`, made and read; pack_check.py holds it against the files beside it.
 
 Rules: its links are those of the ledger (chain.py), so that whoever kept one link of the ledger can hold the pack
-against it. A link's figures digest is made again from the rows of `intervals.csv`; every file of the pack is
-digested whole as well, so that no byte of it can change unseen. Verification names the first place of each break.
+against it. Every file of the pack is digested whole as well, so that no byte of it can change unseen.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,20 +50,6 @@ class PackChain:
     until_ns: int | None
     files: Mapping[str, str]
     links: tuple[PackLink, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What was looked at and what is broken, the first place first; `loose` records stand in no link."""
-
-    links: int
-    loose: int
-    breaks: tuple[str, ...]
-
-    @property
-    def intact(self) -> bool:
-        """Nothing is broken."""
-        return not self.breaks
 
 
 # --- making -------------------------------------------------------------------------------------------
@@ -147,51 +132,7 @@ def _link(row: dict[str, Any], lanes: list[tuple[str, str, tuple[int, ...]]]) ->
     return PackLink(hour, row["seconds"], tuple(lanes[n] for n in row["lanes"]), previous, figures, stored, made)
 
 
-# --- verifying ----------------------------------------------------------------------------------------
-
-
-def check_links(made: PackChain, records: Sequence[Recorded]) -> Checked:
-    """Make every link again from the records; says at which hour they first differ, and how many more do."""
-    table = _Hours(records)
-    hours = [link.hour for link in made.links]
-    broken: dict[str, list[str]] = {}
-    previous: bytes | None = None
-    for link in made.links:
-        last_word = link is made.links[-1] or hours.count(link.hour) == 1  # a corrected hour has several links
-        for file, problem in _link_breaks(made.agreement, link, previous, table if last_word else None):
-            broken.setdefault(file, []).append(f"hour {np.datetime64(link.hour, 'h')}:00Z: {problem}")
-        previous = link.hash
-    sealed = set(hours)
-    loose = sum(table.count(hour) for hour in table.hours if hour not in sealed)
-    breaks = (
-        f"{file}: {places[0]}" + (f" (and {len(places) - 1} more places)" if places[1:] else "")
-        for file, places in broken.items()
-    )
-    return Checked(len(made.links), loose, tuple(breaks))
-
-
-def broken_links(links: Iterable[PackLink]) -> Iterator[str]:
-    """Places where links do not stand on each other, or are not what they seal; figures are not looked at."""
-    previous: bytes | None = None
-    for link in links:
-        for _, problem in _link_breaks("", link, previous, None):
-            yield f"hour {np.datetime64(link.hour, 'h')}:00Z: {problem}"
-        previous = link.hash
-
-
-def _link_breaks(
-    agreement: str, link: PackLink, previous: bytes | None, table: _Hours | None
-) -> Iterable[tuple[str, str]]:
-    if previous is not None and link.previous != previous:
-        yield "chain.json", "this link does not stand on the one before it"
-    if chain.link(link.previous, link.figures, link.stored) != link.hash:
-        yield "chain.json", "the link is not the digest of its parts"
-    if table is not None:
-        strange = sorted(set(table.names(link.hour)) - {lane[:2] for lane in link.lanes})
-        if strange:
-            yield "intervals.csv", f"{'/'.join(strange[0])} was not sealed"
-        elif table.digest(agreement, link.hour, link.seconds, link.lanes) != link.figures:
-            yield "intervals.csv", "the figures are not those that were sealed"
+# --- hours ----------------------------------------------------------------------------------------------
 
 
 class _Hours:
@@ -252,21 +193,21 @@ class _Hours:
     def _table(self, lane: Lane, hour: int) -> IntArray:
         """chain.COLUMNS and thresholds, (intervals, columns)."""
         if lane not in self._tables:
-            self._tables[lane] = self._whole(lane)
+            self._tables[lane] = lane_table(self._records.get(lane[:2]), lane[2])
         table = self._tables[lane]
         first, last = np.searchsorted(table[:, 0], (hour * HOUR, (hour + 1) * HOUR))
         return table[first:last]
 
-    def _whole(self, lane: Lane) -> IntArray:
-        """The same over all hours: the records that were counted with just these thresholds."""
-        endpoint, probe, thresholds = lane
-        part = self._records.get((endpoint, probe))
-        if part is None:
-            return np.empty((0, len(chain.COLUMNS) + len(thresholds)), np.int64)
-        mine = np.ones(len(part), bool)
-        for limit, column in part.within.items():
-            mine &= (column != ABSENT) == (limit in thresholds)
-        missing = np.full(len(part), ABSENT, np.int64)
-        columns = [part.start_s, *(getattr(part, name) for name in chain.COLUMNS[1:])]
-        columns += [part.within.get(limit, missing) for limit in thresholds]
-        return np.stack([column[mine].astype(np.int64) for column in columns], axis=1)
+
+def lane_table(part: Recorded | None, thresholds: tuple[int, ...]) -> IntArray:
+    """chain.COLUMNS and thresholds of the records that were counted with just these: (intervals, columns)."""
+    if part is None:
+        return np.empty((0, len(chain.COLUMNS) + len(thresholds)), np.int64)
+    mine = np.ones(len(part), bool)
+    for limit, column in part.within.items():
+        mine &= (column != ABSENT) == (limit in thresholds)
+    missing = np.full(len(part), ABSENT, np.int64)
+    columns = [part.start_s, *(getattr(part, name) for name in chain.COLUMNS[1:])]
+    columns += [part.within.get(limit, missing) for limit in thresholds]
+    table = np.stack([column.astype(np.int64, copy=False) for column in columns], axis=1)
+    return table if mine.all() else table[mine]

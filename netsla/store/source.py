@@ -30,7 +30,8 @@ from netsla.store.archive import Archive, Look
 from netsla.store.evidence import Counts, Pack, check_pack, joined, links_of_ledger, read_pack, records_of_ledger
 from netsla.store.exclusions import in_force
 from netsla.store.layout import Lane
-from netsla.store.pack_chain import PackLink, broken_links
+from netsla.store.pack_chain import PackLink
+from netsla.store.pack_check import broken_links
 from netsla.store.passage import Passage, links_between
 
 _DAY = 86_400 * SECOND

@@ -19,7 +19,8 @@ from netsla.store import chain, evidence
 from netsla.store.archive import Archive
 from netsla.store.evidence import links_of_ledger, read_pack, records_of_ledger, verify_pack, write_pack
 from netsla.store.ledger import Ledger
-from netsla.store.pack_chain import Checked, make_links
+from netsla.store.pack_chain import make_links
+from netsla.store.pack_check import Checked
 from netsla.store.passage import links_between
 from tests.sla.contracts import (
     MINUTE,
