@@ -25,10 +25,13 @@ from netsla.errors import NetslaError
 from netsla.model import Agreement, Plan
 from netsla.sla.calendar import Period, parse_period
 from netsla.store.evidence import CHAIN
+from netsla.store.pack_check import Checked
 from netsla.store.press import BrokenError
+from netsla.store.pressed import Records
 from netsla.store.source import Source, open_ledger, open_pack, running_period
 
 LEDGER = "ledger.db"
+Known = tuple[Checked, Records | None]
 _HOST_SAYS_NO = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM,
@@ -49,13 +52,13 @@ class Where:
 
 
 @contextmanager
-def opened(where: Where, *, whole: bool = False) -> Iterator[Source]:
+def opened(where: Where, *, whole: bool = False, known: Known | None = None) -> Iterator[Source]:
     """The pack or the ledger that is meant; raises NetslaError with place and remedy.
 
-    `whole`: the links of all that is read will be asked for.
+    `whole`: the links of all that is read will be asked for. `known`: what verifying the pack gave.
     """
     if where.evidence is not None:
-        yield _pack(where.evidence, where)
+        yield _pack(where.evidence, where, known)
         return
     plan = read_plan(where.config)
     agreement = find(plan, where.agreement)
@@ -65,8 +68,8 @@ def opened(where: Where, *, whole: bool = False) -> Iterator[Source]:
         yield source
 
 
-def _pack(folder: Path, where: Where) -> Source:
-    source = open_pack(folder, where.period)
+def _pack(folder: Path, where: Where, known: Known | None) -> Source:
+    source = open_pack(folder, where.period, progress, known)
     if where.agreement not in (None, source.agreement.id):
         raise NetslaError(f"the pack is of {source.agreement.id!r}, not of {where.agreement!r}", "leave the name out")
     if source.unchained and (folder / CHAIN).exists():

@@ -8,37 +8,41 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from pathlib import Path
 
 from netsla.cli.output import say
 from netsla.cli.report import as_json
-from netsla.cli.settling import Where, cannot_open, find, ledger_of, opened, progress, read_plan
+from netsla.cli.settling import Known, Where, cannot_open, find, ledger_of, opened, progress, read_plan
 from netsla.errors import Exit, NetslaError
 from netsla.store.archive import Archive
 from netsla.store.evidence import verify_pack
+from netsla.store.pack_check import Checked
 from netsla.store.source import Source
 from netsla.store.verify import verify as verify_ledger
 
 
 def verify(where: Where) -> int:
     """Print what is broken and where, or that all is intact; exit 1 or 0."""
-    breaks, looked_at = _pack(where) if where.evidence is not None else _ledger(where)
+    known = _pack(where.evidence) if where.evidence is not None else None
+    breaks, looked_at = _told(known[0]) if known is not None else _ledger(where)
     for place in breaks:
         say(f"broken: {place}")
     say(f"{'broken' if breaks else 'intact'}: {looked_at}")
     if breaks:
         return Exit.FAILED
     if where.evidence is not None or where.agreement is not None:
-        with opened(where) as source:
+        with opened(where, known=known) as source:
             say(_figures(source))
     return Exit.OK
 
 
-def _pack(where: Where) -> tuple[list[str], str]:
-    if where.evidence is None:
-        return [], ""
-    if not where.evidence.is_dir():
-        raise NetslaError(f"there is no folder {where.evidence}", "name the folder that holds intervals.csv")
-    checked = verify_pack(where.evidence)
+def _pack(folder: Path) -> Known:
+    if not folder.is_dir():
+        raise NetslaError(f"there is no folder {folder}", "name the folder that holds intervals.csv")
+    return verify_pack(folder, progress)
+
+
+def _told(checked: Checked) -> tuple[list[str], str]:
     return list(checked.breaks), f"{checked.links} sealed hours, {checked.loose} intervals not sealed yet"
 
 

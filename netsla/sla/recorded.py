@@ -72,19 +72,24 @@ class Gridded:
 
 def place(part: Recorded, step_s: int, first_k: int) -> IntArray:
     """The grid interval of each record, counted from `first_k`; raises NetslaError if one does not fit in."""
-    if len(part) and int(part.seconds.max()) > step_s:
-        problem = f"{part.endpoint}/{part.probe}: records of {int(part.seconds.max())} s"
-        raise NetslaError(
-            f"{problem} cannot feed uptime intervals of {step_s} s", "set uptime.interval to that, or longer"
-        )
-    straddling = part.start_s % step_s + part.seconds > step_s
-    if straddling.any():
-        at = np.datetime64(int(part.start_s[np.argmax(straddling)]), "s")
-        problem = f"{part.endpoint}/{part.probe}: the record of {at}Z lies in two intervals of {step_s} s"
-        raise NetslaError(
-            problem, f"records begin at multiples of their length, UTC, and {step_s} s are made of whole ones"
-        )
+    check_grid((part.endpoint, part.probe), part.start_s, part.seconds, step_s)
     return part.start_s // step_s - first_k
+
+
+def check_grid(name: tuple[str, str], start_s: IntArray, seconds: IntArray, step_s: int) -> None:
+    """Raises NetslaError if a record does not fit into an interval of `step_s` seconds."""
+    if len(start_s) and int(seconds.max()) > step_s:
+        raise NetslaError(
+            f"{'/'.join(name)}: records of {int(seconds.max())} s cannot feed uptime intervals of {step_s} s",
+            "set uptime.interval to that, or longer",
+        )
+    straddling = start_s % step_s + seconds > step_s
+    if straddling.any():
+        at = np.datetime64(int(start_s[np.argmax(straddling)]), "s")
+        raise NetslaError(
+            f"{'/'.join(name)}: the record of {at}Z lies in two intervals of {step_s} s",
+            f"records begin at multiples of their length, UTC, and {step_s} s are made of whole ones",
+        )
 
 
 def gridded(part: Recorded, step_s: int, first_k: int, count: int) -> Gridded:

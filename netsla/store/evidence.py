@@ -2,7 +2,7 @@
 
     write_pack(folder, agreement, records, exclusions, period=…, until_ns=…, links=…)
     pack = read_pack(folder)          agreement, exclusions, records; pack.read(endpoint) feeds a report
-    verify_pack(folder) -> Checked    links, loose records, breaks with their place
+    verify_pack(folder) -> Checked, records    links, loose records, breaks with their place
     links_of_ledger(links) -> links   the ledger's own links for a pack
 
 Rules: `agreement.yaml` is what configuration loads, `exclusions.json` and `intervals.csv` are as docs/interface.md
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -31,7 +32,7 @@ from netsla.model import SECOND, Agreement, IntArray
 from netsla.sla.calendar import instant_ns
 from netsla.sla.exclusion import CAUSES, PLANNED, Exclusion
 from netsla.sla.histogram import BUCKETS
-from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, place
+from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, check_grid
 from netsla.sla.report_json import instant
 from netsla.sla.tally import Column
 from netsla.store.archive import Link
@@ -49,12 +50,14 @@ from netsla.store.pack_chain import (
     make_links,
 )
 from netsla.store.pack_chain import Lane as PackLane
-from netsla.store.pack_check import Checked, check_links
+from netsla.store.pack_check import Checked, LinkCheck
+from netsla.store.pressed import Records
 from netsla.store.series import Series
 
 AGREEMENT, EXCLUSIONS, INTERVALS = FILES
 CHAIN = "chain.json"
 T = TypeVar("T")
+Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]  # shows how far long work is: tell(done, of)
 Counts = Mapping[tuple[str, str], IntArray]  # by (endpoint, probe)
 _KEYS = frozenset(
     ("id", "endpoint", "start", "end", "cause", "reason", "reference", "announced", "accepted_by", "agreed")
@@ -64,6 +67,12 @@ _SYNONYMS = dict.fromkeys(
 )  # other systems' words for R16's stop-clock
 
 
+@contextmanager
+def no_bar(_what: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows nothing."""
+    yield lambda _done, _of: None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pack:
     """A pack as read; `chain` None: unchained."""
@@ -71,27 +80,25 @@ class Pack:
     folder: Path
     agreement: Agreement
     exclusions: tuple[Exclusion, ...]
-    records: tuple[Recorded, ...]
+    records: Records
     chain: PackChain | None
     latencies: Counts = field(default_factory=dict)
-    _by_endpoint: dict[str, list[Recorded]] = field(default_factory=dict, repr=False)
 
     def read(self, endpoint: str) -> Sequence[Recorded]:
         """The records of one endpoint: what `settle_agreement` asks for."""
-        if not self._by_endpoint:
-            for part in self.records:
-                self._by_endpoint.setdefault(part.endpoint, []).append(part)
-        return self._by_endpoint.get(endpoint, [])
+        return self.records.of(endpoint)
 
 
-def read_pack(folder: Path) -> Pack:
-    """Read a pack; raises ConfigError (agreement), NetslaError with file and place: every file's mistakes at once."""
+def read_pack(folder: Path, bar: Bar = no_bar, given: Records | None = None) -> Pack:
+    """Read a pack; raises ConfigError (agreement), NetslaError with file and place: every file's mistakes at once.
+
+    `given` are its records, if they were read before.
+    """
     if not folder.is_dir():
         raise NetslaError(f"there is no folder {folder}", "name the folder that holds intervals.csv")
     agreement = load_agreement(folder / AGREEMENT)
     mistakes: list[NetslaError] = []
-    nothing: tuple[Recorded, ...] = ()
-    records = _collected(mistakes, lambda: tuple(_readable(lambda: read_intervals(folder / INTERVALS))), nothing)
+    records = _collected(mistakes, lambda: given if given is not None else _records(folder, bar), Records({}))
     for check in (_check_endpoints, _check_probes, _check_lengths):
         _collected(mistakes, partial(check, agreement, records), None)
     nobody: tuple[Exclusion, ...] = ()
@@ -106,6 +113,11 @@ def read_pack(folder: Path) -> Pack:
     return Pack(folder, agreement, exclusions, records, sealed, latencies)
 
 
+def _records(folder: Path, bar: Bar) -> Records:
+    with bar(f"reading {folder.name}/{INTERVALS}") as tell:
+        return _readable(lambda: read_intervals(folder / INTERVALS, tell))
+
+
 def _collected(mistakes: list[NetslaError], read: Callable[[], T], otherwise: T) -> T:
     try:
         return read()
@@ -114,20 +126,20 @@ def _collected(mistakes: list[NetslaError], read: Callable[[], T], otherwise: T)
         return otherwise
 
 
-def _check_endpoints(agreement: Agreement, records: Iterable[Recorded]) -> None:
+def _check_endpoints(agreement: Agreement, records: Records) -> None:
     known = {endpoint.id for endpoint in agreement.endpoints}
-    strange = sorted({part.endpoint for part in records} - known)
+    strange = sorted({endpoint for endpoint, _ in records.names} - known)
     if strange:
         names = ", ".join(map(repr, strange[:5])) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
         which = f"endpoint {names} is" if len(strange) == 1 else f"endpoints {names} are"
         raise NetslaError(f"{INTERVALS}: {which} not in {AGREEMENT}", f"it names {', '.join(sorted(known)[:5])}")
 
 
-def _check_probes(agreement: Agreement, records: Iterable[Recorded]) -> None:
+def _check_probes(agreement: Agreement, records: Records) -> None:
     """Records that no probe of the agreement claims would silently count as nothing."""
     found: dict[str, set[str]] = {}
-    for part in records:
-        found.setdefault(part.endpoint, set()).add(part.probe)
+    for endpoint_id, probe in records.names:
+        found.setdefault(endpoint_id, set()).add(probe)
     for endpoint in agreement.endpoints:
         names = {spec.name for spec in endpoint.probes}
         if endpoint.id in found and not found[endpoint.id] & names:
@@ -137,50 +149,62 @@ def _check_probes(agreement: Agreement, records: Iterable[Recorded]) -> None:
             )
 
 
-def _check_lengths(agreement: Agreement, records: Iterable[Recorded]) -> None:
+def _check_lengths(agreement: Agreement, records: Records) -> None:
     """Records have to fit into the intervals of the contract's grid."""
     steps = {endpoint.id: endpoint.uptime.interval_ns // SECOND for endpoint in agreement.endpoints}
-    for part in records:
-        if part.endpoint not in steps:
+    for number, name in enumerate(records.names):
+        if name[0] not in steps:
             continue  # told already
         try:
-            place(part, steps[part.endpoint], 0)
+            check_grid(name, *records.grid(number), steps[name[0]])
         except NetslaError as error:
             raise NetslaError(f"{INTERVALS}: {error.problem}", error.remedy) from error
 
 
-def _readable(read: Any) -> Any:
+def _readable(read: Callable[[], T]) -> T:
     try:
         return read()
     except OSError as error:
         raise NetslaError(f"cannot read {error.filename}: {error.strerror}", "check the folder of the pack") from error
 
 
-def verify_pack(folder: Path) -> Checked:
-    """Hold a pack against its chain. A pack without a chain is broken there: nothing speaks for it."""
+def verify_pack(folder: Path, bar: Bar = no_bar) -> tuple[Checked, Records | None]:
+    """Hold a pack against its chain; also gives the records, if they could be read.
+
+    A pack without a chain is broken there: nothing speaks for it.
+    """
     if not (folder / CHAIN).exists():
-        return Checked(0, 0, (f"{CHAIN} is missing: the pack is unchained",))
+        return _unchained(), None
     try:
         made = load(folder / CHAIN)
-        records = _readable(lambda: read_intervals(folder / INTERVALS))
-        return _check(folder, made, records)
+        records = _records(folder, bar)
+        return _check(folder, made, records, bar), records
     except NetslaError as error:
-        return Checked(0, 0, (error.problem,))
+        return Checked(0, 0, (error.problem,)), None
 
 
-def check_pack(pack: Pack) -> Checked:
+def check_pack(pack: Pack, bar: Bar = no_bar) -> Checked:
     """The same for a pack that was read: its records are not read again."""
     if pack.chain is None:
-        return Checked(0, 0, (f"{CHAIN} is missing: the pack is unchained",))
+        return _unchained()
     try:
-        return _check(pack.folder, pack.chain, pack.records)
+        return _check(pack.folder, pack.chain, pack.records, bar)
     except NetslaError as error:
         return Checked(0, 0, (error.problem,))
 
 
-def _check(folder: Path, made: PackChain, records: Sequence[Recorded]) -> Checked:
+def _unchained() -> Checked:
+    return Checked(0, 0, (f"{CHAIN} is missing: the pack is unchained",))
+
+
+def _check(folder: Path, made: PackChain, records: Records, bar: Bar) -> Checked:
     digests = _readable(lambda: file_digests(folder))
-    checked = check_links(made, records)
+    checking = LinkCheck(made)
+    with bar(f"verifying {folder.name}") as tell:
+        for number, part in enumerate(records, 1):
+            checking.add(part)
+            tell(number, len(records))
+    checked = checking.checked()
     changed = [name for name in (*FILES, LATENCY) if digests.get(name) != made.files.get(name)]
     told = {one.split(":", 1)[0] for one in checked.breaks}
     whole = [f"{name} is not as it was written" for name in changed if name not in told]

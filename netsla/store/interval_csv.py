@@ -9,33 +9,32 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from netsla.errors import NetslaError
 from netsla.model import IntArray, Reason
 from netsla.sla.interval import NO_REASON
-from netsla.sla.recorded import ABSENT, Recorded
+from netsla.sla.recorded import ABSENT
 from netsla.store.interval_text import HEADER
+from netsla.store.pressed import CsvError, Pressing, Records
 
 _NEEDED = ("endpoint", "probe", "start", "seconds", "sent", "received")
 _OR_ZERO = ("unmeasured", "late", "duplicate", "jitter_pairs")
 _OR_ABSENT = ("rtt_sum_us", "rtt_min_us", "rtt_max_us", "jitter_sum_us")
 _CHUNK = 16 << 20  # bytes
+_SHORT_RUN = 20  # rows
+_FIELDS = {"start": "start_s"}
 _WORDS = {reason.label: int(reason) for reason in Reason} | {"suspect_clock": int(Reason.CLOCK_STEP), "": NO_REASON}
 _STAMP = b"0000-00-00T00:00:00Z"  # the layout that is read fast
 _DIGITS = 18  # more would not fit 64 bits
 
 Texts = npt.NDArray[np.bytes_]
-
-
-class CsvError(NetslaError):
-    """A line that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,20 +52,23 @@ class _Rows:
 # --- reading ------------------------------------------------------------------------------------------
 
 
-def read_intervals(path: Path) -> list[Recorded]:
-    """Every probe's records, by (endpoint, probe) in order of name; raises CsvError, OSError."""
-    parts = list(_parse(path))
-    if not parts:
-        return []
-    return list(_group(path, _Rows(
-        np.concatenate([part.endpoint for part in parts]),
-        np.concatenate([part.probe for part in parts]),
-        {name: np.concatenate([part.numbers[name] for part in parts]) for name in parts[0].numbers},
-    )))  # fmt: skip
+def read_intervals(path: Path, tell: Callable[[int, int], None] | None = None) -> Records:
+    """Every probe's records, by (endpoint, probe) in order of name; raises CsvError, OSError.
+
+    `tell(done, of)` is called with the bytes that are read.
+    """
+    pressing = Pressing()
+    for rows, done, size in _parse(path):
+        _press(pressing, rows)
+        if tell is not None:
+            tell(done, size)
+    return pressing.records(path.name)
 
 
-def _parse(path: Path) -> Iterator[_Rows]:
+def _parse(path: Path) -> Iterator[tuple[_Rows, int, int]]:
+    """Some rows at a time, with the bytes read so far and in all."""
     with path.open("rb") as file:
+        size = path.stat().st_size
         head = file.readline().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
         names = [name.strip() for name in next(csv.reader([head]), [])]
         _check_header(path, names)
@@ -77,7 +79,7 @@ def _parse(path: Path) -> Iterator[_Rows]:
             cut = text.rfind(b"\n") + 1 if block else len(text)
             text, rest = text[:cut], text[cut:]
             if text.strip():
-                yield _Block(path, names, line, _plain(text, len(names))).rows()
+                yield _Block(path, names, line, _plain(text, len(names))).rows(), file.tell(), size
             line += text.count(b"\n")
             if not block:
                 return
@@ -234,26 +236,23 @@ class _Block:
         return np.array(codes, np.int64)[inverse]
 
 
-def _group(path: Path, rows: _Rows) -> Iterator[Recorded]:
-    """Cut into probes, each in order of start."""
-    numbers = rows.numbers
-    endpoints, endpoint = np.unique(rows.endpoint, return_inverse=True)
-    probes, probe = np.unique(rows.probe, return_inverse=True)
-    owner = endpoint * len(probes) + probe
-    order = np.lexsort((numbers["start"], owner))
-    owner, start = owner[order], numbers["start"][order]
-    same = (np.diff(owner) == 0) & (start[:-1] + numbers["seconds"][order][:-1] > start[1:])
-    if same.any():
-        line = int(numbers["line"][order][1:][same][0])
-        raise CsvError(
-            f"{path.name}: line {line}: this interval is there already, or overlaps", "leave one of them out"
-        )
-    thresholds = {limit: name for name in numbers if (limit := _threshold(name)) is not None}
-    edges = np.flatnonzero(np.diff(owner, prepend=-1))
-    for begin, end in zip(edges.tolist(), [*edges[1:].tolist(), len(owner)], strict=True):
-        chosen = order[begin:end]
-        columns = {name: numbers[name][chosen] for name in (*HEADER[3:14], "reason")}
-        within = {limit: numbers[name][chosen] for limit, name in sorted(thresholds.items())}
-        within = {limit: column for limit, column in within.items() if (column != ABSENT).any()}
-        name, whose = _text(probes[probe[chosen[0]]]), _text(endpoints[endpoint[chosen[0]]])
-        yield Recorded.of(whose, name, columns | {"start_s": numbers["start"][chosen]}, within)
+def _press(pressing: Pressing, rows: _Rows) -> None:
+    """Cut rows into probes."""
+    if not len(rows):
+        return
+    edges = _edges(rows.endpoint, rows.probe)
+    order = None
+    if len(edges) > 2 + len(rows) // _SHORT_RUN:  # probe by turns, not probe after probe
+        order = np.lexsort((rows.probe, rows.endpoint))
+        edges = _edges(rows.endpoint[order], rows.probe[order])
+    for begin, end in pairwise(edges.tolist()):
+        chosen = slice(begin, end) if order is None else order[begin:end]
+        columns = {_FIELDS.get(name, name): column[chosen] for name, column in rows.numbers.items()}
+        first = begin if order is None else int(order[begin])
+        pressing.add(_text(rows.endpoint[first]), _text(rows.probe[first]), columns)
+
+
+def _edges(endpoint: Texts, probe: Texts) -> IntArray:
+    """Where another probe begins, and the end."""
+    other = (endpoint[1:] != endpoint[:-1]) | (probe[1:] != probe[:-1])
+    return np.concatenate([[0], np.flatnonzero(other) + 1, [len(endpoint)]])

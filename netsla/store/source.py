@@ -27,12 +27,23 @@ from netsla.sla.period import period_around
 from netsla.sla.recorded import Recorded
 from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
 from netsla.store.archive import Archive, Look
-from netsla.store.evidence import Counts, Pack, check_pack, joined, links_of_ledger, read_pack, records_of_ledger
+from netsla.store.evidence import (
+    Bar,
+    Counts,
+    Pack,
+    check_pack,
+    joined,
+    links_of_ledger,
+    no_bar,
+    read_pack,
+    records_of_ledger,
+)
 from netsla.store.exclusions import in_force
 from netsla.store.layout import Lane
 from netsla.store.pack_chain import PackLink
-from netsla.store.pack_check import broken_links
+from netsla.store.pack_check import Checked, broken_links
 from netsla.store.passage import Passage, links_between
+from netsla.store.pressed import Records
 
 _DAY = 86_400 * SECOND
 _BEFORE, _AFTER = 7 * _DAY, 2 * _DAY  # outages over the edges
@@ -190,12 +201,17 @@ def _histogram_of(counts: Counts) -> Histogram:
 # --- pack ---------------------------------------------------------------------------------------------
 
 
-def open_pack(folder: Path, named: str | None) -> Source:
-    """A pack's own period unless another is named; raises ConfigError and NetslaError with the place."""
-    pack = read_pack(folder)
+def open_pack(
+    folder: Path, named: str | None, bar: Bar = no_bar, known: tuple[Checked, Records | None] | None = None
+) -> Source:
+    """A pack's own period unless another is named; raises ConfigError and NetslaError with the place.
+
+    `known` is what `verify_pack` gave, which need not be done again.
+    """
+    pack = read_pack(folder, bar, known[1] if known else None)
     period = _period_of(pack, named)
     links = pack.chain.links if pack.chain is not None else ()
-    why = (*check_pack(pack).breaks, _unsealed(links, period))[0]
+    why = (*(known[0] if known else check_pack(pack, bar)).breaks, _unsealed(links, period))[0]
     until_ns = pack.chain.until_ns if pack.chain is not None else None
     return Source(
         pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, lambda: links, lambda: why,
@@ -215,10 +231,16 @@ def _period_of(pack: Pack, named: str | None) -> Period:
 
 def _fullest_month(pack: Pack, zone: ZoneInfo) -> Period | None:
     """The month with most records: what a pack without a chain is about, whatever it holds around it."""
-    starts = [part.start_s for part in pack.records if len(part)]
-    if not starts:
+    if not pack.records:
         return None
-    first, last = min(int(one[0]) for one in starts), max(int(one[-1]) for one in starts)
+    edges = [starts[[0, -1]] for starts in _starts(pack)]
+    first, last = min(int(one[0]) for one in edges), max(int(one[1]) for one in edges)
     months = np.array(month_spans(zone, first * SECOND, (last + 1) * SECOND)) // SECOND
-    counts = np.sum([np.diff(np.searchsorted(one, months), axis=1)[:, 0] for one in starts], axis=0)
+    counts = np.zeros(len(months), np.int64)
+    for starts in _starts(pack):
+        counts += np.diff(np.searchsorted(starts, months), axis=1)[:, 0]
     return parse_period(f"{datetime.fromtimestamp(int(months[np.argmax(counts), 0]), zone):%Y-%m}", zone)
+
+
+def _starts(pack: Pack) -> Iterator[IntArray]:
+    return (pack.records.grid(number)[0] for number in range(len(pack.records)))

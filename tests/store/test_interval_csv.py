@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from netsla.model import Reason
 from netsla.sla.recorded import NUMBERS, Recorded
-from netsla.store.interval_csv import CsvError, read_intervals
+from netsla.store.interval_csv import read_intervals
 from netsla.store.interval_text import HEADER, write_intervals
+from netsla.store.pressed import CsvError
 
 FULL = ",".join([*HEADER, "le_30000"])
 ROW = "hq,ping,2026-04-01T00:00:00Z,60,60,59,1,2,3,600000,9000,11000,5000,58,,57"
@@ -22,7 +24,7 @@ SHORT = "endpoint,probe,start,seconds,sent,received"
 def read(tmp_path: Path, *lines: str, end: str = "\n") -> list[Recorded]:
     path = tmp_path / "intervals.csv"
     path.write_bytes(end.join([*lines, ""]).encode())
-    return read_intervals(path)
+    return list(read_intervals(path))
 
 
 def columns(part: Recorded) -> list[int]:
@@ -143,3 +145,22 @@ def test_what_is_written_is_read_back(tmp_path: Path, rows: list[tuple[int, int,
     assert part.within[50_000].tolist() == counts.tolist()
     if (maybe >= 0).any():
         assert part.within[30_000].tolist() == np.minimum(maybe, counts).tolist()
+
+
+def test_probes_by_turns_and_probe_after_probe_read_alike(tmp_path: Path) -> None:
+    rows = [
+        f"{endpoint},ping,2026-04-01T{minute // 60:02}:{minute % 60:02}:00Z,60,12,{minute % 13}"
+        for endpoint in ("b", "a", "c")
+        for minute in range(120)
+    ]
+    found = []
+    for order in (rows, sorted(rows, key=lambda row: row.split(",")[2])):
+        text = "endpoint,probe,start,seconds,sent,received\n" + "\n".join(order) + "\n"
+        (tmp_path / "intervals.csv").write_text(text)
+        told = Mock()
+        parts = read_intervals(tmp_path / "intervals.csv", told)
+        found.append([(part.endpoint, part.start_s.tolist(), part.received.tolist()) for part in parts])
+        told.assert_called_once_with(len(text), len(text))
+    assert found[0] == found[1]
+    assert [name for name, _, _ in found[0]] == ["a", "b", "c"]
+    assert found[0][1][2] == [minute % 13 for minute in range(120)]
