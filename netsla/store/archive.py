@@ -20,7 +20,7 @@ import numpy as np
 
 from netsla.model import SECOND, IntArray
 from netsla.sla.interval import Cell
-from netsla.sla.tally import Column, Spectrum
+from netsla.sla.tally import Spectrum
 from netsla.store import chain
 from netsla.store.block import Hour, decode_alike, decode_figures, decode_spectrum, sum_spectrum
 from netsla.store.layout import Lane, Layout
@@ -145,14 +145,15 @@ class Look:
 
     def intervals(self, agreement: str, start_ns: int, end_ns: int) -> list[Series]:
         """Every interval that begins in [start, end), by lane in order of name."""
-        return [series for some in self.each(agreement, start_ns, end_ns) for series in some]
+        return list(self.each(agreement, start_ns, end_ns))
 
     def each(
         self, agreement: str, start_ns: int, end_ns: int, at_once: int = 24, see: See | None = None
-    ) -> Iterator[list[Series]]:
-        """The same, some lanes at a time: a month of a large agreement does not fit into memory.
+    ) -> Iterator[Series]:
+        """The same, one lane after the other: a month of a large agreement does not fit into memory.
 
-        `see` is called with every block that is decoded on the way, some of them perhaps more than once.
+        Blocks are read for so many lanes `at_once`; `see` is called with every block that is decoded on the way, some
+        of them perhaps more than once.
         """
         first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
         index = list(self._index(first // HOUR, -(-last // HOUR), agreement))
@@ -162,21 +163,22 @@ class Look:
                 loose[part.series.lane].append(part)
         lanes = sorted({lane for entry in index for lane in entry.lanes if lane.agreement == agreement} | loose.keys())
         for begin in range(0, len(lanes), at_once):
-            wanted = set(lanes[begin : begin + at_once])
-            parts = self._parts(_alike(index, wanted), wanted, see)  # in a call, whose names let go of what was before
-            joined = (join(parts[lane] + loose.get(lane, []), first, last) for lane in sorted(wanted))
-            yield [series for series in joined if len(series.start)]
-            del parts, joined
+            yield from self._some(lanes[begin : begin + at_once], index, loose, first, last, see)
 
-    def _parts(
-        self, alike: dict[tuple[tuple[Lane, ...], int], list[_Entry]], wanted: set[Lane], see: See | None
-    ) -> dict[Lane, list[Part]]:
-        parts: dict[Lane, list[Part]] = defaultdict(list)
-        for (owned, seconds), entries in alike.items():
+    def _some(
+        self, lanes: list[Lane], index: list[_Entry], loose: dict[Lane, list[Part]], first: int, last: int,
+        see: See | None,
+    ) -> Iterator[Series]:  # fmt: skip
+        wanted = set(lanes)
+        tables = []
+        for (owned, seconds), entries in _alike(index, wanted).items():
             blocks = [self.block(entry.id) for entry in entries]
-            for part in _sealed_parts(owned, seconds, blocks, wanted, see):
-                parts[part.series.lane].append(part)
-        return parts
+            tables.append(_read_table(owned, seconds, blocks, wanted, see))
+        for lane in lanes:
+            sealed = [table.part(lane) for table in tables if lane in table.rows]
+            series = join(sealed + loose.get(lane, []), first, last)
+            if len(series.start):
+                yield series
 
     def all_lanes(self, agreement: str, start_ns: int, end_ns: int) -> set[Lane]:
         """Whatever lanes an agreement has in [start, end), without reading any figures."""
@@ -350,23 +352,18 @@ def _alike(index: list[_Entry], wanted: set[Lane]) -> dict[tuple[tuple[Lane, ...
     return {key: entries for key, entries in found.items() if not wanted.isdisjoint(key[0])}
 
 
-def _sealed_parts(
+def _read_table(
     lanes: tuple[Lane, ...], seconds: int, blocks: list[StoredBlock], wanted: set[Lane], see: See | None
-) -> Iterator[Part]:
-    """Blocks with the same lanes, joined lane by lane."""
+) -> Table:
+    """The wanted lanes of blocks with the same lanes."""
     rows = [row for row, lane in enumerate(lanes) if lane in wanted]
-    bounds = slice(rows[0], rows[-1] + 1)
-    slots = HOUR // seconds
-    table = Table(Column.LE + max(len(lane.thresholds_us) for lane in lanes), len(lanes[bounds]), len(blocks), slots)
+    first, last = rows[0], rows[-1] + 1
+    table = Table(lanes[first:last], seconds, [block.hour for block in blocks], [block.id for block in blocks])
     for at, (block, hour) in enumerate(_decoded(blocks)):
         if see is not None:
             see(block, hour)
-        table.put(at, cut_rows(hour, bounds.start, bounds.stop))
-    start = (np.array([block.hour * HOUR for block in blocks])[:, None] + np.arange(slots) * seconds).reshape(-1)
-    number = np.repeat([block.id for block in blocks], slots)
-    for row, lane in enumerate(lanes[bounds]):
-        if lane in wanted:
-            yield table.part(row, lane, start, seconds, number)
+        table.put(at, cut_rows(hour, first, last))
+    return table
 
 
 def _decoded(blocks: list[StoredBlock]) -> Iterator[tuple[StoredBlock, Hour]]:

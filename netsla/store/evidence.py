@@ -382,14 +382,9 @@ def _named(lanes: tuple[Lane, ...], known: dict[tuple[Lane, ...], tuple[PackLane
 
 def records_of_ledger(series: Iterable[Series]) -> list[Recorded]:
     """The ledger's series as records, one per probe: lanes that differ only in thresholds are joined."""
-    return joined(map(_recorded, series))
-
-
-def joined(records: Iterable[Recorded]) -> list[Recorded]:
-    """One per probe, in order of name, each in order of start."""
     parts: dict[tuple[str, str], list[Recorded]] = {}
-    for one in records:
-        parts.setdefault((one.endpoint, one.probe), []).append(one)
+    for one in series:
+        parts.setdefault((one.lane.endpoint, one.lane.probe), []).append(_recorded(one))
     return [_joined(parts[name]) for name in sorted(parts)]
 
 

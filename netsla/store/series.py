@@ -17,6 +17,7 @@ from netsla.sla.interval import Cell
 from netsla.sla.tally import Column
 from netsla.store.block import Hour
 from netsla.store.layout import Lane, Layout
+from netsla.store.tables import HOUR
 
 _UNSEALED = 2**62  # later than any block
 
@@ -47,10 +48,19 @@ class Part(NamedTuple):
 
 
 class Table:
-    """The figures of several hours of the same lanes: columns (…, lanes, hours, slots)."""
+    """The figures of several hours of the same lanes: columns (…, lanes, hours, slots).
 
-    def __init__(self, columns: int, lanes: int, hours: int, slots: int) -> None:
-        shape = (lanes, hours, slots)
+    `hours` since the epoch; `numbers` of the blocks that tell them.
+    """
+
+    def __init__(self, lanes: tuple[Lane, ...], seconds: int, hours: list[int], numbers: list[int]) -> None:
+        slots = HOUR // seconds
+        columns = Column.LE + max(len(lane.thresholds_us) for lane in lanes)
+        shape = (len(lanes), len(hours), slots)
+        self.rows = {lane: row for row, lane in enumerate(lanes)}
+        self._seconds = seconds
+        self._start = (np.array(hours)[:, None] * HOUR + np.arange(slots) * seconds).reshape(-1)
+        self._number = np.repeat(numbers, slots)
         self._present = np.zeros(shape, bool)
         self._matrix = np.zeros((columns, *shape), np.int64)
         self._low, self._high = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -59,12 +69,13 @@ class Table:
     def put(self, at: int, hour: Hour) -> None:
         """Take an hour."""
         self._present[:, at] = hour.present
-        self._matrix[: len(hour.matrix), :, at] = hour.matrix
+        self._matrix[:, :, at] = hour.matrix[: len(self._matrix)]
         self._low[:, at], self._high[:, at] = hour.rtt_min_us, hour.rtt_max_us
         self._standing[:, at], self._reason[:, at] = hour.standing, hour.reason
 
-    def part(self, row: int, lane: Lane, start: IntArray, seconds: int, number: IntArray) -> Part:
+    def part(self, lane: Lane) -> Part:
         """One lane, only what is present of it."""
+        row, start, number = self.rows[lane], self._start, self._number
         columns = self._matrix[: Column.LE + len(lane.thresholds_us), row].reshape(-1, len(start))
         low, high, standing, reason = (
             table[row].reshape(-1) for table in (self._low, self._high, self._standing, self._reason)
@@ -74,7 +85,7 @@ class Table:
             at = np.flatnonzero(here)
             start, number, columns = start[at], number[at], columns.take(at, axis=1)
             low, high, standing, reason = low[at], high[at], standing[at], reason[at]
-        length = np.full(len(start), seconds)
+        length = np.full(len(start), self._seconds)
         return Part(Series(lane, start, length, columns, low, high, standing, reason), number)
 
 

@@ -32,7 +32,6 @@ from netsla.store.evidence import (
     Counts,
     Pack,
     check_pack,
-    joined,
     links_of_ledger,
     no_bar,
     read_pack,
@@ -44,6 +43,7 @@ from netsla.store.pack_chain import PackLink
 from netsla.store.pack_check import Checked, broken_links
 from netsla.store.passage import Passage, links_between
 from netsla.store.pressed import Records
+from netsla.store.series import Series
 
 _DAY = 86_400 * SECOND
 _BEFORE, _AFTER = 7 * _DAY, 2 * _DAY  # outages over the edges
@@ -170,22 +170,19 @@ def _has_percentiles(agreement: Agreement) -> bool:
 
 def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int, passage: Passage) -> Read:
     """Endpoints in order of name, read as they are asked for: a large agreement does not fit into memory."""
-    some = look.each(agreement.id, start_ns, end_ns, see=passage.see)
-    waiting: dict[str, list[Recorded]] = {}
-    last = ""
+    stream = look.each(agreement.id, start_ns, end_ns, see=passage.see)
+    ahead: Series | None = None  # of the endpoint after the one that was asked for
 
     def read(endpoint: str) -> Sequence[Recorded]:
-        nonlocal last
-        while last <= endpoint:
-            series = next(some, None)
-            if series is None:
-                break
-            for one in records_of_ledger(series):
-                waiting.setdefault(one.endpoint, []).append(one)
-            last = max((one.lane.endpoint for one in series), default=last)
-        for name in [name for name in waiting if name < endpoint]:
-            del waiting[name]  # of an endpoint that the agreement no longer has
-        return joined(waiting.pop(endpoint, []))
+        nonlocal ahead
+        mine = []
+        series = ahead or next(stream, None)
+        while series is not None and series.lane.endpoint <= endpoint:  # less: the agreement no longer has it
+            if series.lane.endpoint == endpoint:
+                mine.append(series)
+            series = next(stream, None)
+        ahead = series
+        return records_of_ledger(mine)
 
     return read
 

@@ -19,9 +19,9 @@ def hour(minutes: int, seed: int = 1) -> Hour:
 
 
 def part_of(minutes: int, block: int, seed: int = 1) -> Part:
-    table = Table(9, 2, 1, 60)
+    table = Table((LANE, LANE._replace(endpoint="site-1")), 60, [START_S // 3600], [block])
     table.put(0, hour(minutes, seed))
-    return table.part(0, LANE, START_S + np.arange(60) * 60, 60, np.full(60, block))
+    return table.part(LANE)
 
 
 def test_only_what_is_present_comes_out() -> None:
