@@ -1,7 +1,7 @@
 """From loose cells of a whole fleet to sealed hours per agreement, and to the totals that restarts need.
 
 Rules: PURE (arrays in, values out). A later cell for an interval takes the place of an earlier one. Totals hold what
-windows may count (`Cell.usable`), blocks what was counted.
+windows may count (`Cell.usable`), blocks what was counted. No block is made that does not read back as it was.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from netsla.sla.histogram import BUCKETS
 from netsla.sla.interval import NO_REASON, Cell
 from netsla.sla.tally import Column, Spectrum
 from netsla.store import chain
-from netsla.store.block import Hour, encode_figures, encode_spectrum
+from netsla.store.block import Hour, decode_figures, encode_figures, encode_spectrum
 from netsla.store.layout import Lane, Layout, spread, spread_row, spread_spectrum
-from netsla.store.press import pack_counts
+from netsla.store.press import BrokenError, pack_counts
 from netsla.store.tables import HOUR
 
 AT_ONCE = 1000  # lanes in memory as plain arrays: 60 slots of them, with histogram, take about 30 MB
@@ -161,7 +161,10 @@ def cut_rows(hour: Hour, first: int, last: int) -> Hour:
 def _block(hour: int, seconds: int, lanes: tuple[Lane, ...], figures: Hour, spectrum: Spectrum) -> Iterator[Block]:
     if figures.present.any():
         digests = digest_hour(hour, seconds, lanes, figures)
-        yield Block(hour, seconds, lanes, encode_figures(figures), encode_spectrum(figures, spectrum), digests)
+        body = encode_figures(figures)
+        if digest_hour(hour, seconds, lanes, decode_figures(body)) != digests:
+            raise BrokenError(f"hour {hour} cannot be sealed: what was pressed does not read back")  # cells stay
+        yield Block(hour, seconds, lanes, body, encode_spectrum(figures, spectrum), digests)
 
 
 def digest_hour(hour: int, seconds: int, lanes: tuple[Lane, ...], figures: Hour) -> dict[str, bytes]:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from netsla.sla.interval import Cell
 from netsla.sla.tally import Column
+from netsla.store.block import Hour, encode_figures
 from netsla.store.layout import Layout, union
+from netsla.store.press import BrokenError
 from netsla.store.sealing import ABSENT, gather, owners, seal_hour
 from tests.store.cells import HOUR_K, cells, layout
 
@@ -58,3 +61,17 @@ def test_what_came_and_went_within_the_hour_is_absent_elsewhere() -> None:
     _, total = seal_hour(HOUR, 60, union([first, second]), lambda: given, lambda: None)
     assert (total.standings[0] == ABSENT).tolist() == [False] * 30 + [True] * 30
     assert np.array_equal(total.matrix[Column.SENT], [90, 180, 90])
+
+
+def test_an_hour_that_would_not_read_back_is_not_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks take the place of cells: what is lost there is lost for good."""
+    fleet = layout(2)
+    given = [(cell, fleet) for cell in cells(2, 60)]
+    assert len(seal_hour(HOUR_K // 60, 60, fleet, lambda: given, lambda: None)[0]) == 1
+
+    def forgetful(hour: Hour) -> bytes:
+        return encode_figures(replace(hour, rtt_max_us=hour.rtt_max_us & ~0xFF00))
+
+    monkeypatch.setattr("netsla.store.sealing.encode_figures", forgetful)
+    with pytest.raises(BrokenError, match="does not read back"):
+        seal_hour(HOUR_K // 60, 60, fleet, lambda: given, lambda: None)
