@@ -27,10 +27,8 @@ def export(where: Where, folder: Path) -> int:
             )  # fmt: skip
         except OSError as error:
             raise NetslaError(f"cannot write {folder}: {error.strerror}", "name another folder with -o") from error
-    complain(
-        f"{folder}: {reading.intervals} intervals, {len(made.links)} sealed hours;"
-        " hold it with `netsla verify --evidence`"
-    )
+    hours = len({link.hour for link in made.links})  # a large agreement has several links in each
+    complain(f"{folder}: {reading.intervals} intervals, {hours} sealed hours; hold it with `netsla verify --evidence`")
     return Exit.OK
 
 

@@ -43,7 +43,7 @@ def _pack(folder: Path) -> Known:
 
 
 def _told(checked: Checked) -> tuple[list[str], str]:
-    return list(checked.breaks), f"{checked.links} sealed hours, {checked.loose} intervals not sealed yet"
+    return list(checked.breaks), f"{checked.hours} sealed hours, {checked.loose} intervals not sealed yet"
 
 
 def _ledger(where: Where) -> tuple[list[str], str]:

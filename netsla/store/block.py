@@ -221,8 +221,10 @@ def _sum_spectrum(hour: Hour, body: bytes) -> IntArray:
     counts = rice.unvarint(lzma.decompress(body[4 + length :], lzma.FORMAT_RAW, filters=_LZMA)) + 1
     if len(counts) != len(order):
         raise ValueError(f"{len(counts)} counts for {len(order)} buckets")
-    last = received - np.bincount(owner[order], counts, len(cells)).astype(np.int64)
-    sums = np.bincount(key[order], counts, lanes * BUCKETS) + np.bincount(lane + high, last, lanes * BUCKETS)
+    ordered = np.empty(len(counts))  # float64, in which np.bincount adds: exact below 2^53
+    ordered[order] = counts
+    last = received - np.bincount(owner, ordered, len(cells))
+    sums = np.bincount(key, ordered, lanes * BUCKETS) + np.bincount(lane + high, last, lanes * BUCKETS)
     return sums.astype(np.int64).reshape(lanes, BUCKETS)
 
 

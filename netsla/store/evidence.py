@@ -16,7 +16,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
@@ -208,7 +208,7 @@ def _check(folder: Path, made: PackChain, records: Records, bar: Bar) -> Checked
     changed = [name for name in (*FILES, LATENCY) if digests.get(name) != made.files.get(name)]
     told = {one.split(":", 1)[0] for one in checked.breaks}
     whole = [f"{name} is not as it was written" for name in changed if name not in told]
-    return Checked(checked.links, checked.loose, checked.breaks + tuple(whole))
+    return replace(checked, breaks=checked.breaks + tuple(whole))
 
 
 # --- latencies ----------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Checked:
     links: int
     loose: int
     breaks: tuple[str, ...]
+    hours: int = 0  # that links seal
 
     @property
     def intact(self) -> bool:
@@ -158,7 +159,7 @@ class LinkCheck:
             f"{file}: {places[0]}" + (f" (and {len(places) - 1} more places)" if places[1:] else "")
             for file, places in broken.items()
         )
-        return Checked(len(self._made.links), self._loose, tuple(breaks))
+        return Checked(len(self._made.links), self._loose, tuple(breaks), len(self._hours))
 
     def _misses(self, number: int, link: PackLink) -> str:
         """What speaks against a link in the rows, or ""."""

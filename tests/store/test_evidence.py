@@ -258,6 +258,6 @@ def test_the_links_of_a_ledger_hold_for_its_pack(tmp_path: Path) -> None:
         taken = records_of_ledger(look.intervals("acme-0001", begin, end))
     agreement = replace(contract(endpoints=("site-0", "site-1")), id="acme-0001")
     write_pack(tmp_path / "pack", agreement, taken, links=links)
-    assert verify_pack(tmp_path / "pack")[0] == Checked(2, 0, ())
+    assert verify_pack(tmp_path / "pack")[0] == Checked(2, 0, (), 2)
     assert [link.hash for link in links] != [link.hash for link in make_links("acme-0001", taken)]
     assert [link.figures for link in links] == [link.figures for link in make_links("acme-0001", taken)]

@@ -37,7 +37,7 @@ def test_an_hour_in_several_links_is_held_against_each_of_them() -> None:
     parts = parts_of()
     made = chained(parts[:4], parts[4:])
     checked = check_links(made, parts)
-    assert (checked.links, checked.loose, checked.breaks) == (4, 0, ())
+    assert (checked.links, checked.hours, checked.loose, checked.breaks) == (4, 2, 0, ())
 
 
 @pytest.mark.parametrize("which", [0, 3, 4, 5])
