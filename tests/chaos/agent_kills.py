@@ -148,6 +148,7 @@ class Site:
     def _do_things(self, dying: threading.Event) -> None:
         """Look, ask, reload, exclude, until the agent dies; one that is not there yet, or no more, is no fault."""
         while not dying.wait(self.chance.uniform(0.05, 0.8)):
+            self._is_back()
             deed = self.chance.choices((self._see, self._ask, self._reload, self._exclude), (4, 3, 1, self.exclusions))[
                 0
             ]
@@ -184,7 +185,7 @@ class Site:
     def _is_back(self) -> bool:
         """Whether this agent has had its windows back for longer than a status may be old."""
         if not self._back_ns and "record" in self.log.read_text()[self._said :]:
-            self._back_ns = time.time_ns()
+            self._back_ns = self.lives[-1].back_ns = time.time_ns()
         return bool(self._back_ns) and time.time_ns() - self._back_ns > _FRESH_S * SECOND
 
     def _reload(self) -> bool:

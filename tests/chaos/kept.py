@@ -24,10 +24,14 @@ ABSENT = -2  # in `standing`: no row
 
 @dataclass
 class Life:
-    """One agent from its launch to its kill, UTC ns."""
+    """One agent from its launch to its kill, UTC ns; `back_ns`: when it had read back its record, 0: never.
+
+    Counts are kept from then on: while the record is read back they wait in memory.
+    """
 
     launched_ns: int
     killed_ns: int = 0
+    back_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Wire:
         sure = early == late
         kills = np.array([life.killed_ns for life in lives], np.int64)
         life = np.minimum(np.searchsorted(kills, self.at_ns), len(kills) - 1)
-        old = kills[life] - self.at_ns > MAY_LOSE_NS
+        kept_from = np.array([one.back_ns or one.killed_ns for one in lives], np.int64)[life]
+        old = kills[life] - np.maximum(self.at_ns, kept_from) > MAY_LOSE_NS
         fewest = self.count(np.flatnonzero(sure & old), 0, first, cells)
         unsure = np.flatnonzero(~sure)
         most = self.count(np.flatnonzero(sure), 0, first, cells)
@@ -109,7 +114,8 @@ def windows_off(sent: dict[str, int], at_ns: int, window_s: int, wire: Wire, liv
     age = at_ns - wire.at_ns
     kills = np.array([life.killed_ns for life in lives], np.int64)
     life = np.minimum(np.searchsorted(kills, wire.at_ns), len(kills) - 1)
-    safe = (life == len(kills) - 1) | (kills[life] - wire.at_ns > MAY_LOSE_NS)
+    kept_from = np.array([one.back_ns or one.killed_ns for one in lives], np.int64)[life]
+    safe = (life == len(kills) - 1) | (kills[life] - np.maximum(wire.at_ns, kept_from) > MAY_LOSE_NS)
     here = (age >= -slack_ns) & (age <= window_s * SECOND + slack_ns)
     inner = (age >= slack_ns) & (age <= window_s * SECOND - slack_ns) & safe
     most, fewest = (np.bincount(wire.endpoint[some], minlength=wire.endpoints) for some in (here, inner))
@@ -155,7 +161,7 @@ def _closed_long_ago(wire: Wire, life: Life) -> int:
     """The newest cell that an agent had closed 10 s before its kill; -1 if it did not live that long."""
     mine = wire.at_ns[wire.at_ns >= life.launched_ns]
     limit = life.killed_ns - MAY_LOSE_NS
-    if not len(mine) or mine[0] + TURN_NS > limit:
+    if not len(mine) or not life.back_ns or max(mine[0], life.back_ns) + TURN_NS > limit:
         return -1
     return int((limit - TURN_NS) // (wire.seconds * SECOND)) - 1
 
