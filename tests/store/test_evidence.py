@@ -261,3 +261,27 @@ def test_the_links_of_a_ledger_hold_for_its_pack(tmp_path: Path) -> None:
     assert verify_pack(tmp_path / "pack")[0] == Checked(2, 0, (), 2)
     assert [link.hash for link in links] != [link.hash for link in make_links("acme-0001", taken)]
     assert [link.figures for link in links] == [link.figures for link in make_links("acme-0001", taken)]
+
+
+def test_a_pack_of_more_probes_than_a_block_holds_is_intact_and_every_row_is_held(tmp_path: Path) -> None:
+    """30 probes are two blocks, so two links an hour: one was thought to correct the other."""
+    ledger = Ledger(tmp_path / "ledger.db", now_ns=lambda: (START_S + 7200) * SECOND)
+    ledger.start()
+    for one in cells(30, 60, probes=6):
+        ledger.append(one, layout(30, per_agreement=30))
+    assert ledger.seal_due((START_S + 3901) * SECOND) == 1
+    ledger.close()
+    names = [f"site-{n}" for n in range(30)]
+    begin, end = START_S * SECOND, (START_S + 3600) * SECOND
+    with Archive(tmp_path / "ledger.db").open() as look:
+        links = links_of_ledger(links_between(look, "acme-0000", begin, end))
+        taken = records_of_ledger(look.intervals("acme-0000", begin, end))
+    folder = tmp_path / "pack"
+    write_pack(folder, replace(contract(endpoints=names), id="acme-0000"), taken, links=links)
+    assert verify_pack(folder)[0] == Checked(2, 0, (), 1)
+    for part in (taken[0], taken[-1]):
+        part.rtt_sum_us[3] += 1
+        write_pack(folder, replace(contract(endpoints=names), id="acme-0000"), taken, links=links)
+        (told,) = verify_pack(folder)[0].breaks
+        assert told.startswith("intervals.csv: hour 2026-05-29T")
+        part.rtt_sum_us[3] -= 1
