@@ -58,7 +58,10 @@ def decimals(values: FloatArray) -> Slots:
     rest, low = np.divmod(nano, _OCTET)
     negative = (values < 0) & (nano > 0)
     first = _heads()[rest + negative * (WHOLE_LIMIT * 10)]
-    return _patched(first, _zero_filled(low), ~usual, values)
+    missing = np.isnan(values)
+    last = _zero_filled(low)
+    first[missing], last[missing] = word(""), word("NaN")
+    return _patched(first, last, ~usual & ~missing, values)
 
 
 def word(text: str) -> np.uint64:
@@ -75,8 +78,6 @@ def _patched(first: WordArray, last: WordArray, odd: npt.NDArray[np.bool_], valu
 
 
 def _plain(value: float) -> str:
-    if value != value:  # noqa: PLR0124 - the definition of NaN
-        return "NaN".rjust(SLOT)
     if value in (float("inf"), float("-inf")):
         return f"{'+' if value > 0 else '-'}Inf".rjust(SLOT)
     return f"{value:.9g}".rjust(SLOT)  # at its longest -1.23456789e+308

@@ -9,7 +9,7 @@ first character, and says `absent`. Families, names and labels: docs of the metr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,38 +118,66 @@ class _Layout:
         """One family: header, then the lines of each series."""
         self.text += _header(block.family.name, block.family.type, block.family.help)
         self.text += b"\n" * ((1 - len(self.text)) % digits.WORD)  # every record begins one past a multiple of eight
-        for series, heads, values in block.lines:
-            column = self._append([f"{series.name}{{{head}}} ".encode() for head in heads], values)
+        for series, heads, more, values in block.lines:
+            column = self._append(series.name, heads, more, values)
             (self.constants if series.constant else self.columns).append(column)
 
-    def _append(self, heads: list[bytes], values: Values) -> _Column:
-        lengths = np.fromiter(map(len, heads), np.int64, len(heads))
-        room = lengths + (-lengths - _TAIL) % digits.WORD  # of the head, so that records are multiples of eight
-        ends = len(self.text) + np.cumsum(room + _TAIL)
+    def _append(self, name: str, heads: _Heads, more: str, values: Values) -> _Column:
+        """One join for all lines: what stands between two heads depends only on how far the slot is to be moved."""
+        before, after = f"{name}{{".encode(), f"{more}}} ".encode()
+        lengths = heads.lengths + len(before) + len(after)
+        fill = (-lengths - _TAIL) % digits.WORD  # so that records are multiples of eight
+        ends = len(self.text) + np.cumsum(lengths + fill + _TAIL)
         blanks = b" " * digits.SLOT + b"\n"
-        self.text += b"".join([head.ljust(width) + blanks for head, width in zip(heads, room.tolist(), strict=True)])
-        initial = heads[0][0] if heads else _COMMENT
-        return _Column(ends - _TAIL - room, (ends - _TAIL) // digits.WORD, values, initial)
+        between = [after + b" " * width + blanks + before for width in range(digits.WORD)]
+        pieces = [b""] * (2 * len(heads.texts))
+        pieces[0::2], pieces[1::2] = heads.texts, [between[width] for width in fill.tolist()]
+        self.text += (before + b"".join(pieces))[: -len(before)]
+        return _Column(ends - _TAIL - lengths - fill, (ends - _TAIL) // digits.WORD, values, before[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heads:
+    """The labels of many lines, and how many bytes each has."""
+
+    texts: list[bytes]
+    lengths: IntArray
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> _Heads:
+        """Of these."""
+        encoded = [text.encode() for text in texts]
+        return cls(encoded, np.fromiter(map(len, encoded), np.int64, len(encoded)))
+
+    def take(self, rows: RowArray) -> _Heads:
+        """Some of them."""
+        return (
+            self if len(rows) == len(self.texts) else _Heads([self.texts[r] for r in rows.tolist()], self.lengths[rows])
+        )
+
+
+_Lines = tuple[Series, _Heads, str, Values]
+"""(series, labels of each line, those that are added to each, values)"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A family with the lines it has for a Roll: (series, label text of each line, values)."""
+    """A family with the lines it has for a Roll."""
 
     family: Family
-    lines: list[tuple[Series, list[str], Values]]
+    lines: list[_Lines]
 
 
 def _families(snapshot: Snapshot, compat: Sequence[str], further: Labelling) -> list[_Block]:
     roll = snapshot.roll
     who = _who(roll, further)
-    promise = [
+    promise = _Heads.of(
         labels(agreement=a, endpoint=e, objective=o.id, **further.pairs(a, e))
         for a, e, o in zip(roll.objective_agreement, roll.objective_endpoint, roll.objective, strict=True)
-    ]
-    every = np.arange(len(who), dtype=np.int32)
+    )
+    every = np.arange(len(who.texts), dtype=np.int32)
     blocks = [_probe_block(family, roll, who, every) for family in PROBE]
-    blocks += [_window_block(family, snapshot.windows, who) for family in WINDOW]
+    blocks += _window_blocks(snapshot.windows, who)
     blocks += [_objective_block(family, roll, promise) for family in OBJECTIVE]
     for foreign in (one for other in compat for one in COMPAT[other]):
         rows = np.asarray([at for at, kind in enumerate(roll.type) if kind in foreign.types], np.int32)
@@ -158,42 +186,51 @@ def _families(snapshot: Snapshot, compat: Sequence[str], further: Labelling) -> 
     return blocks
 
 
-def _who(roll: Roll, further: Labelling, taken: frozenset[str] = frozenset()) -> list[str]:
+def _who(roll: Roll, further: Labelling, taken: frozenset[str] = frozenset()) -> _Heads:
     """The labels of each probe."""
-    return [
+    return _Heads.of(
         labels(agreement=a, endpoint=e, probe=p, **further.pairs(a, e, taken))
         for a, e, p in zip(roll.agreement, roll.endpoint, roll.probe, strict=True)
+    )
+
+
+def _probe_block(family: Family, roll: Roll, who: _Heads, rows: RowArray) -> _Block:
+    mine = who.take(rows)
+    whole = mine is who
+    lines: list[_Lines] = []
+    for series in family.series:
+        heads = _with(mine, series, roll, rows.tolist())
+        lines.append((series, heads, "", series.values if whole else _taking(series.values, rows)))
+    return _Block(family, lines)
+
+
+def _with(heads: _Heads, series: Series, roll: Roll, at: Sequence[int]) -> _Heads:
+    """With labels that differ from line to line, if the series has some."""
+    if series.further is None:
+        return heads
+    further = series.further
+    return _Heads.of(head.decode() + further(roll, one) for head, one in zip(heads.texts, at, strict=True))
+
+
+def _window_blocks(windows: Sequence[WindowView], who: _Heads) -> list[_Block]:
+    heads = [who.take(view.member) for view in windows]
+    names = [labels(window=view.name) for view in windows]
+    return [
+        _Block(
+            family,
+            [
+                (series, heads[index], f",{name}{series.suffix}", _of_window(series.values, index))
+                for index, name in enumerate(names)
+                for series in family.series
+            ],
+        )
+        for family in WINDOW
     ]
 
 
-def _probe_block(family: Family, roll: Roll, who: list[str], rows: RowArray) -> _Block:
-    lines: list[tuple[Series, list[str], Values]] = []
-    chosen = rows.tolist()
-    whole = len(chosen) == len(who)
-    for series in family.series:
-        heads = [who[at] + series.further(roll, at) for at in chosen] if series.further else [who[at] for at in chosen]
-        values = series.values
-        lines.append((series, heads, values if whole else _taking(values, rows)))
-    return _Block(family, lines)
-
-
-def _window_block(family: Family, windows: Sequence[WindowView], who: list[str]) -> _Block:
-    lines: list[tuple[Series, list[str], Values]] = []
-    for index, view in enumerate(windows):
-        window = labels(window=view.name)
-        for series in family.series:
-            heads = [f"{who[at]},{window}{series.suffix}" for at in view.member.tolist()]
-            lines.append((series, heads, _of_window(series.values, index)))
-    return _Block(family, lines)
-
-
-def _objective_block(family: Family, roll: Roll, promise: list[str]) -> _Block:
-    lines: list[tuple[Series, list[str], Values]] = []
-    for series in family.series:
-        further = series.further
-        heads = [head + further(roll, at) for at, head in enumerate(promise)] if further else promise
-        lines.append((series, heads, series.values))
-    return _Block(family, lines)
+def _objective_block(family: Family, roll: Roll, promise: _Heads) -> _Block:
+    every = range(len(promise.texts))
+    return _Block(family, [(one, _with(promise, one, roll, every), "", one.values) for one in family.series])
 
 
 def _taking(values: Values, rows: RowArray) -> Values:
