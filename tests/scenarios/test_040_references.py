@@ -86,7 +86,7 @@ def frozen_while_we_are_isolated(lab: Lab, agent: Agent) -> None:
     at_a_boundary()
     black(lab, "del", EVERYBODY)
     after = agent.until(lambda now: not isolated(now) and standings(now) == {"good"})
-    told = [(standing, value >= 0.97, breach) for standing, value, breach in objectives(after)]
+    told = [(standing, value >= 0.9, breach) for standing, value, breach in objectives(after)]
     assert told == [("insufficient_data", True, None)] * 2, "much is unmeasured now, nothing was breached"
     assert all(w["lost"] <= 1 for w in windows(after)), "at most the probe that met the cut or the cure by a hair"
     assert all(w["coverage_ratio"] < 1 for w in windows(after))
