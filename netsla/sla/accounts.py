@@ -359,8 +359,11 @@ class Accounts:
         return self._tell_again(places, from_k, before) if from_k < self.next_k else []
 
     def _tell_again(self, places: IntArray, from_k: int, before: Duty) -> list[Change]:
-        if not len(places):
-            return []
+        alike = [places[self._cells[places] == cells] for cells in np.unique(self._cells[places])]
+        return [change for some in alike for change in self._tell_alike_again(some, from_k, before)]
+
+    def _tell_alike_again(self, places: IntArray, from_k: int, before: Duty) -> list[Change]:
+        """Places whose intervals are of one length."""
         whole = from_k < self._marks.first_k
         starts = self._replay_of(places).quiet_before(from_k)
         if whole:
@@ -375,7 +378,7 @@ class Accounts:
 
     def _replay_of(self, places: IntArray) -> Replay:
         rules = [self._rules[int(place)] for place in places]
-        return Replay(self._marks, places, self._born_k[places], self._cells[places], rules)
+        return Replay(self._marks, places, self._born_k[places], int(self._cells[places[0]]), rules)
 
     def _replay(self, places: IntArray, start_k: int, before: Duty, *, whole: bool) -> list[Change]:
         replay, born = self._replay_of(places), self._born_k[places]

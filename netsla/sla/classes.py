@@ -62,6 +62,14 @@ class Classes:
         self._undecided = since
         return Assigned(codes, step.changed_place, step.changed_k, changed, decided, step.ended)
 
+    def settled(self, standing: Standings) -> bool:
+        """Whether more intervals like the last ones, as many as are looked back at, change nothing but numbers."""
+        return self.track.settled(standing) and bool((self._undecided == DECIDED).all())
+
+    def leap(self, count: int, standing: Standings) -> None:
+        """So many more intervals like the last ones; only where that is settled."""
+        self.track.leap(count, standing)
+
     def adopt(self, places: IntArray, other: Classes) -> None:
         """These places stand from now on as those of `other`."""
         self.track.adopt(places, other.track)

@@ -323,6 +323,16 @@ class Duty:
         missing = np.maximum(share - recorded, 0) // interval_ns
         return int(missing[~table.away[row].reshape(-1, cells)[:, 0]].sum())
 
+    def excluded(self, places: IntArray, first_k: int, end_k: int) -> BoolArray:
+        """(cells, places): whether the interval that holds each of cells [first, end) is excluded."""
+        found, at = np.zeros((end_k - first_k, len(places)), bool), 0
+        for table, part in self._hours(first_k, end_k):
+            count = part.stop - part.start
+            if not table.plain:
+                found[at : at + count] = table.excluded[table.row[places], part].T
+            at += count
+        return found
+
     def edges(self, first_k: int, end_k: int) -> list[int]:
         """Cells in (first, end) at which somebody's packets begin or cease to count."""
         out, before = [], self.at(first_k).away

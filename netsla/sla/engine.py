@@ -425,7 +425,9 @@ class Engine:
         if self.fleet is None or not differing:
             return
         before, self.duty = self.duty, self.duty.amended(agreement, exclusions)
-        places = [one.place for one in self.fleet.endpoints if one.agreement.id == agreement]
+        named = {one.endpoint for one in differing}
+        theirs = [one for one in self.fleet.endpoints if one.agreement.id == agreement]
+        places = [one.place for one in theirs if None in named or one.endpoint.id in named]
         begin_ns = min(one.start_ns for one in differing)
         self._amend(before, np.array(places, np.int64), begin_ns // (self.fleet.seconds * SECOND))
         self._judge(now_ns)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import groupby, islice, repeat
 
 import numpy as np
 
@@ -69,13 +70,7 @@ class Marks:
     def lay(self, mark: Mark, cells: int = 1) -> None:
         """The next cells were this and will not change; everything before them is pressed as well."""
         self.press(self.end_k)
-        body = _press(mark)
-        if self._old and self._old[-1] == body:
-            body = self._old[-1]
-        self._old.extend(repeat(body, cells))
-        if self.told_k == self.open_k and (mark.standing == UNKNOWN_STANDING).all():
-            self.told_k += cells
-        self.open_k += cells
+        self._append(mark, cells)
 
     def open(self, k: int) -> Mark:
         """An open cell, to be changed."""
@@ -87,6 +82,17 @@ class Marks:
             return None
         return self._recent[k - self.open_k] if k >= self.open_k else _unpress(self._old[k - self.first_k])
 
+    def stretches(self, first_k: int, end_k: int) -> Iterator[tuple[int, int, Mark]]:
+        """What is held of cells [first, end), in order, as (begin, end, what they were): those alike at once."""
+        begin = max(first_k, self.first_k)
+        pressed = islice(self._old, begin - self.first_k, max(min(end_k, self.open_k) - self.first_k, 0))
+        for body, alike in groupby(pressed):
+            end = begin + sum(1 for _ in alike)
+            yield begin, end, _unpress(body)
+            begin = end
+        for k in range(max(first_k, self.open_k), min(end_k, self.end_k)):
+            yield k, k + 1, self.open(k)
+
     def put(self, k: int, mark: Mark) -> None:
         """Say anew what a held cell was."""
         if k >= self.open_k:
@@ -97,8 +103,16 @@ class Marks:
     def press(self, before_k: int) -> None:
         """Cells before this one will hardly change any more."""
         while self.open_k < before_k and self._recent:
-            self._old.append(_press(self._recent.popleft()))
-            self.open_k += 1
+            self._append(self._recent.popleft(), 1)
+
+    def _append(self, mark: Mark, cells: int) -> None:
+        body = _press(mark)
+        if self._old and self._old[-1] == body:
+            body = self._old[-1]  # a stretch of cells that were alike holds one body
+        self._old.extend(repeat(body, cells))
+        if self.told_k == self.open_k and (mark.standing <= UNKNOWN_STANDING).all():
+            self.told_k += cells
+        self.open_k += cells
 
     def forget(self, before_k: int) -> None:
         """Drop pressed cells that are older."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from netsla.sla.marks import DOWN, NOT_DUE, PENDING, UNDECIDED, UP, Marks
 from netsla.sla.repairs import Repairs
 from netsla.sla.standing import EXCLUDED, GOOD, UNKNOWN, Standings
 from netsla.sla.uptime import method_of
+
+_FIRST_LOOK = 16  # intervals looked at for a good one, before it is looked for further back
 
 
 @dataclass(slots=True, eq=False)
@@ -33,88 +36,98 @@ class Found:
 
 
 class Replay:
-    """Some places of what `marks` hold; arrays are over these places, in their order."""
+    """Some places of what `marks` hold, all with intervals of so many `cells`; arrays are in the places' order."""
 
     def __init__(
-        self, marks: Marks, places: IntArray, born_k: IntArray, cells: IntArray, rules: Sequence[UptimeRule]
+        self, marks: Marks, places: IntArray, born_k: IntArray, cells: int, rules: Sequence[UptimeRule]
     ) -> None:
         self._marks, self._places, self._born_k, self._cells, self._rules = marks, places, born_k, cells, rules
 
     def quiet_before(self, k: int) -> IntArray:
         """Per place: the newest cell up to `k` before which it was up and good, or had not been born."""
-        step = int(np.lcm.reduce(self._cells))
-        newest = max(method_of(rule).newest for rule in self._rules) * step
-        k = (k - newest) // step * step
-        oldest = max(self._marks.first_k, min(self._marks.told_k // step * step, k))  # nothing turns what nobody told
-        starts = np.maximum(oldest, self._born_k // step * step)
-        waiting = np.arange(len(self._places))
-        while k > self._marks.first_k and len(waiting):
-            mark = self._marks.at(k - 1)
-            waiting = waiting[starts[waiting] < k]
-            if mark is not None:
-                there = waiting[self._places[waiting] < len(mark.codes)]
-                at = self._places[there]
-                starts[there[(mark.codes[at] == UP) & (mark.standing[at] == GOOD)]] = k
-                waiting = waiting[starts[waiting] < k]
-            k -= step
+        cells, marks = self._cells, self._marks
+        end = (k - max(method_of(rule).newest for rule in self._rules) * cells) // cells * cells
+        oldest = max(marks.first_k, min(marks.told_k // cells * cells, end))  # nothing turns what nobody told
+        starts = np.maximum(oldest, self._born_k // cells * cells)
+        waiting, look = np.flatnonzero(starts < end), _FIRST_LOOK * cells
+        while len(waiting):
+            begin = max(int(starts[waiting].min()), end - look)
+            codes, standing = self._load(begin, end, waiting)
+            good = ((codes == UP) & (standing == GOOD))[cells - 1 :: cells]
+            found = good.any(axis=0)
+            starts[waiting[found]] = end - np.argmax(good[::-1, found], axis=0) * cells
+            waiting = waiting[~found & (starts[waiting] < begin)]
+            end, look = begin, 4 * look
         return starts
 
     def run(self, start_k: int, end_k: int, duty: Duty, repairing: Sequence[int]) -> Found:
-        """Tell cells [start, end) again; `repairing` are positions of places whose outages matter."""
-        count = len(self._places)
-        old, standing = self._load(start_k, end_k)
+        """Tell cells [start, end) again; `repairing` are positions of places whose outages matter.
+
+        Once a stretch of equal intervals has brought the machines to where more of them change nothing, the rest of
+        it is passed over at once: what this costs is a matter of what happened, not of how long ago.
+        """
+        count, cells = len(self._places), self._cells
+        old, standing = self._load(start_k, end_k, np.arange(count))
         classes, repairs = Classes(), Repairs()
         classes.load(count, range(count), self._rules)
         repairs.load(count, repairing, ())
         found = Found(start_k, old, np.full(old.shape, PENDING, np.int8), classes, repairs)
-        step_ns = self._cells * duty.cell_ns
-        for k in range(start_k, end_k):
-            due = (k + 1) % self._cells == 0
-            if not due.any():
-                continue
-            here = duty.at(k).excluded[self._places]
-            now = np.where(here, EXCLUDED, standing[k - start_k]).astype(np.int8)
-            step = classes.push((k + 1) // self._cells - 1, now, due)
-            self._assign(found, k, due, step, duty if repairing else None)
-            if repairing:
-                repairs.note(step.ended, step_ns)
+        counting = duty if repairing else None
+        out = duty.excluded(self._places, start_k, max(end_k, start_k))
+        now = np.where(out, EXCLUDED, standing).astype(np.int8)[cells - 1 :: cells]
+        first_n = start_k // cells
+        for begin, end in _stretches(now):
+            self._tell(found, now[begin], first_n + begin, first_n + end, counting)
         for number in np.flatnonzero(self._born_k > start_k).tolist():
             found.new[: int(self._born_k[number]) - start_k, number] = PENDING
         return found
 
-    def _load(self, start_k: int, end_k: int) -> tuple[Standings, Standings]:
-        shape = (max(end_k - start_k, 0), len(self._places))
+    def _tell(self, found: Found, standing: Standings, begin_n: int, end_n: int, counting: Duty | None) -> None:
+        """Intervals [begin, end) stand alike."""
+        count, classes, step_ns = len(self._places), found.classes, counting.cell_ns * self._cells if counting else 0
+        every = np.ones(count, bool)
+        for number in range(begin_n, end_n):
+            step = classes.push(np.full(count, number), standing, every)
+            self._lay(found, number, number + 1, step.codes, counting)
+            self._change(found, step, counting)
+            if counting:
+                found.repairs.note(step.ended, np.full(count, step_ns))
+            if number - begin_n >= classes.track.depth and classes.settled(standing):
+                classes.leap(end_n - number - 1, standing)
+                self._lay(found, number + 1, end_n, step.codes, counting)
+                return
+
+    def _load(self, start_k: int, end_k: int, which: IntArray) -> tuple[Standings, Standings]:
+        """Classes and standings (cells, places) of some of the places."""
+        shape = (max(end_k - start_k, 0), len(which))
         old, standing = np.full(shape, PENDING, np.int8), np.full(shape, UNKNOWN)
-        for k in range(start_k, end_k):
-            mark = self._marks.at(k)
-            if mark is None:
-                continue
-            there = (self._places < len(mark.codes)) & (self._born_k <= k)
-            known = self._places[there]
-            old[k - start_k, there] = mark.codes[known]
-            standing[k - start_k, there] = mark.standing[known]
-        standing[standing == NOT_DUE] = UNKNOWN
+        places = self._places[which]
+        for begin, end, mark in self._marks.stretches(start_k, end_k):
+            there = np.flatnonzero(places < len(mark.codes))
+            old[begin - start_k : end - start_k, there] = mark.codes[places[there]]
+            standing[begin - start_k : end - start_k, there] = mark.standing[places[there]]
+        unborn = np.arange(start_k, start_k + shape[0])[:, None] < self._born_k[which]
+        old[unborn], standing[unborn | (standing == NOT_DUE)] = PENDING, UNKNOWN
         return old, standing
 
-    def _assign(self, found: Found, k: int, due: np.ndarray[tuple[int], np.dtype[np.bool_]], step: Assigned,
-                counting: Duty | None) -> None:  # fmt: skip
-        whole = np.flatnonzero(due)
+    def _lay(self, found: Found, begin_n: int, end_n: int, codes: Standings, counting: Duty | None) -> None:
+        """Intervals [begin, end), of which nothing was said before, are of these classes."""
+        begin_k, end_k = begin_n * self._cells, end_n * self._cells
+        found.new[begin_k - found.start_k : end_k - found.start_k] = codes
+        down = np.flatnonzero(codes == DOWN)
+        if counting and len(down):
+            counts, out = counting.spent(begin_k, end_k)
+            found.repairs.count(down, (counts + out)[self._places[down]])
+
+    def _change(self, found: Found, step: Assigned, counting: Duty | None) -> None:
+        """Earlier intervals turn, or are decided."""
         cells = self._cells
-        intervals = [(int(p), (k + 1 - int(cells[p])), k + 1, int(step.codes[p])) for p in whole] if counting else []
-        if not counting:
-            for back in range(int(cells[whole].max())):
-                some = whole[cells[whole] > back]
-                found.new[k - back - found.start_k, some] = step.codes[some]
-        intervals += [
-            (p, n * int(cells[p]), (n + 1) * int(cells[p]), code)
-            for p, n, code in zip(step.place.tolist(), step.k.tolist(), step.code.tolist(), strict=True)
-        ]
-        for place, first, end, code in intervals:
-            self._set(found, place, range(first, end), code, counting)
+        for place, n, code in zip(step.place.tolist(), step.k.tolist(), step.code.tolist(), strict=True):
+            self._set(found, place, range(n * cells, (n + 1) * cells), code, counting)
         for place, first_n, end_n, code in step.decided:
-            cells_of = range(first_n * int(cells[place]), end_n * int(cells[place]))
-            open_ = [one for one in cells_of if found.new[one - found.start_k, place] == UNDECIDED]
-            self._set(found, place, open_, code, counting)
+            begin, end = max(first_n * cells - found.start_k, 0), end_n * cells - found.start_k
+            undecided = np.flatnonzero(found.new[begin:end, place] == UNDECIDED) + begin + found.start_k
+            self._set(found, place, undecided.tolist(), code, counting)
 
     def _set(self, found: Found, place: int, cells: Sequence[int], code: int, counting: Duty | None) -> None:
         for k in cells:
@@ -158,3 +171,9 @@ class Replay:
                 mark.widen(more)
             mark.codes[self._places] = found.new[row]
             self._marks.put(found.start_k + row, mark)
+
+
+def _stretches(rows: Standings) -> Iterator[tuple[int, int]]:
+    """(begin, end) of rows that are alike."""
+    bounds = np.flatnonzero((rows[1:] != rows[:-1]).any(axis=1)) + 1
+    return pairwise([0, *bounds.tolist(), len(rows)]) if len(rows) else pairwise([])

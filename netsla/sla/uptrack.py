@@ -267,6 +267,29 @@ class UptimeTrack:
         self._next[places] = k
         self._recent[:, places] = k - 1
 
+    @property
+    def depth(self) -> int:
+        """Intervals that the methods look back at."""
+        return len(self._recent)
+
+    def settled(self, standing: Standings) -> bool:
+        """Whether every place stands so that more intervals of this standing move nothing but numbers.
+
+        That is: no run is open, and no gap may yet become too long. The last `depth` intervals stood so as well.
+        """
+        waits = (self._gap > 0) & (self._gap <= self._most) & (standing != EXCLUDED)
+        return not bool(((self._run > 0) | waits).any())
+
+    def leap(self, count: int, standing: Standings) -> None:
+        """Push `count` intervals of the same standing at once, at all places; only where they are settled."""
+        known = standing >= BAD
+        self._next += count
+        self._seen[known] += count
+        self._last[known] += count
+        self._length[known & self.down] += count
+        self._gap[standing == UNKNOWN] += count
+        self._recent[:, standing != EXCLUDED] += count
+
     # --- restart ------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsla.model import SECOND, Endpoint, Span, UptimeRule
+from netsla.model import SECOND, Endpoint, Objective, Span, UptimeRule
 from netsla.sla.accounts import Accounts, Change
 from netsla.sla.duty import Duty
 from netsla.sla.exclusion import Exclusion
@@ -20,6 +20,7 @@ from netsla.sla.timeline import _undecided
 from netsla.sla.uptime import settle
 from netsla.sla.window import Window
 from tests.sla.builders import MONTH, plan, ratio_objective
+from tests.sla.contracts import repair
 
 TEN = Span("10m", seconds=600)
 CELL = 60 * SECOND
@@ -30,9 +31,9 @@ RULES = st.sampled_from([RULE, SLIDING, UptimeRule("", "interval"), UptimeRule("
 SERIES = st.text("GBU", min_size=1, max_size=60)
 
 
-def layout(*rules: UptimeRule, window: Span = TEN) -> Fleet:
+def layout(*rules: UptimeRule, window: Span = TEN, objectives: tuple[Objective, ...] = ()) -> Fleet:
     """One endpoint for each rule."""
-    first = plan(objectives=(ratio_objective(window=window),))
+    first = plan(objectives=(ratio_objective(window=window), *objectives))
     one = first.agreements[0].endpoints[0]
     members: tuple[Endpoint, ...] = tuple(replace(one, id=f"e{n}", uptime=rule) for n, rule in enumerate(rules))
     return Roster().lay_out(replace(first, agreements=(replace(first.agreements[0], endpoints=members),)), 0)
@@ -50,8 +51,10 @@ def expected(rule: UptimeRule, series: str, out: range = range(0)) -> str:
 class Books:
     """Accounts of one series per endpoint, all of one length."""
 
-    def __init__(self, *rules: UptimeRule, window: Span = TEN, slide: bool = True) -> None:
-        self.fleet = layout(*rules, window=window)
+    def __init__(
+        self, *rules: UptimeRule, window: Span = TEN, slide: bool = True, objectives: tuple[Objective, ...] = ()
+    ) -> None:
+        self.fleet = layout(*rules, window=window, objectives=objectives)
         self.accounts, self.changes, self.k = Accounts(), list[Change](), 0
         self.accounts.load(self.fleet, Duty(self.fleet, {}), 0)
         self.window, self.slide = window, slide
@@ -60,7 +63,8 @@ class Books:
         for letters in zip(*series, strict=True):
             standing = np.array([LETTERS[letter] for letter in letters], np.int8)
             every = np.ones(len(standing), bool)
-            self.changes += self.accounts.close(self.k, Graded(standing, standing, every, every))
+            due = (self.k + 1) % self.accounts._cells[: len(standing)] == 0
+            self.changes += self.accounts.close(self.k, Graded(standing, standing, due, every))
             if self.slide and self.k >= self.window.seconds // 60:
                 self.accounts.expire(self.window.name, self.k - self.window.seconds // 60)
             self.k += 1
@@ -121,6 +125,28 @@ def test_an_exclusion_agreed_afterwards_is_as_if_it_had_always_been(
     assert books.time(0) == counts(expected(one, series)), "cancelled, it never held"
     books.push("BBG", "GGB")
     assert books.time(0) == counts(expected(one, series + "BBG"))
+
+
+LONG = st.lists(st.tuples(st.sampled_from("GBU"), st.integers(1, 120)), min_size=1, max_size=6)
+
+
+@settings(deadline=None)
+@given(RULES, st.sampled_from([1, 5]), LONG, LONG, st.integers(0, 400), st.integers(0, 300))
+def test_telling_long_stretches_again_is_as_if_they_had_been_told_so_at_first(
+    rule: UptimeRule, cells: int, one: list[tuple[str, int]], other: list[tuple[str, int]], begin: int, length: int
+) -> None:
+    rules = replace(rule, interval_ns=cells * CELL), rule
+    first, second = ("".join(letter * count for letter, count in some) for some in (one, other))
+    first, second = first.ljust(len(second), first[-1]), second.ljust(len(first), second[-1])
+    told = [Books(*rules, slide=False, objectives=(repair(),)) for _ in range(2)]
+    assert told[0].accounts._cells.tolist() == [cells, 1]
+    told[0].push(first, second).exclude(begin, begin + length)
+    told[1].exclude(begin, begin + length)
+    told[1].push(first, second)
+    again, at_first = (
+        (books.time(0), books.time(1), books.accounts.outages(0), books.accounts.outages(1)) for books in told
+    )
+    assert again == at_first
 
 
 def test_rows_that_were_down_are_named_when_their_cell_expires() -> None:

@@ -125,3 +125,12 @@ def test_waiting_stops_clocks_and_excuses_nothing(cause: str) -> None:
     duty = Duty(fleet, {"a": (Exclusion("x", None, begin, end, cause),)})
     assert duty.at(begin // CELL).excluded.tolist() == [cause == "no_access"]
     assert duty.stopped(0, begin - 1, end + 1).tolist() == [[begin, end]], "also over the edge of a month"
+
+
+def test_excluded_tells_of_many_cells_what_at_tells_of_one() -> None:
+    agreed = {"a": (Exclusion("x", "e1", 90 * CELL, 150 * CELL, "force_majeure"),)}
+    duty = Duty(Roster().lay_out(plan(3), 0), agreed)
+    found = duty.excluded(np.array([2, 1]), 50, 200)
+    assert found.tolist() == [duty.at(k).excluded[[2, 1]].tolist() for k in range(50, 200)]
+    assert np.flatnonzero(found[:, 1]).tolist() == list(range(40, 100))
+    assert not found[:, 0].any()

@@ -62,3 +62,29 @@ def test_silence_is_unknown_or_excluded() -> None:
     last = marks.at(18)
     assert last is not None
     assert last.codes.tolist() == [UNKNOWN, EXCLUDED]
+
+
+def test_time_without_a_record_ends_with_the_first_standing() -> None:
+    marks = Marks(10)
+    marks.reach(11, 2)
+    for k in (10, 11):
+        marks.open(k).standing[:] = [int(NOT_DUE), -1]
+    marks.lay(silent(np.array([False, False])), 100)  # after the newest, cell by cell, were closed without one
+    assert marks.told_k == 112
+    marks.reach(112, 2)
+    marks.open(112).standing[1] = 0
+    marks.press(113)
+    assert marks.told_k == 112
+
+
+def test_cells_that_were_alike_are_looked_at_at_once() -> None:
+    marks = filled()
+    marks.lay(silent(np.array([False, False, True])), 100)
+    marks.reach(116, 3)
+    found = [(begin, end, mark.codes.tolist()) for begin, end, mark in marks.stretches(13, 117)]
+    blank = [PENDING] * 3
+    assert found == [(13, 14, [UP] * 3), (14, 15, [UP] * 3), (15, 115, [UNKNOWN, UNKNOWN, EXCLUDED]),
+                     (115, 116, blank), (116, 117, blank)]  # fmt: skip
+    assert [begin for begin, _, _ in marks.stretches(0, 12)] == [10, 11]
+    assert list(marks.stretches(0, 5)) == []
+    assert list(marks.stretches(200, 300)) == []

@@ -104,3 +104,39 @@ def test_a_deeper_ring_keeps_what_is_provisional() -> None:
     track.resize(2)
     track.begin([1], [sliding(9)])
     assert track.final_before_k[0] == before == FIRST + 3
+
+
+@given(st.lists(st.tuples(SERIES, RULES), min_size=1, max_size=6), st.text("GBUx", min_size=6, max_size=6), SERIES)
+def test_a_leap_is_as_if_every_interval_had_been_pushed(
+    places: list[tuple[str, UptimeRule]], alike: str, after: str
+) -> None:
+    shortest = min(len(text) for text, _ in places)
+    rules = [rule for _, rule in places]
+    stretch = [alike[place] * 40 for place in range(len(places))]
+    texts = [text[:shortest] + long for (text, _), long in zip(places, stretch, strict=True)]
+    track = run([text[: shortest + 20] for text in texts], rules).track
+    pushed = run(texts, rules).track
+    standing = np.array([series(text[-1])[0] for text in texts], np.int8)
+    if track.settled(standing):
+        track.leap(20, standing)
+    else:
+        for t in range(shortest + 20, shortest + 40):
+            track.push(FIRST + t, standing)
+    for t, letter in enumerate(after):
+        one, other = (
+            each.push(FIRST + shortest + 40 + t, np.repeat(series(letter), len(places))) for each in (track, pushed)
+        )
+        for name in ("code", "changed_place", "changed_k", "changed_code", "micro_place", "micro_k"):
+            assert getattr(one, name).tolist() == getattr(other, name).tolist()
+        for name in ("place", "first_k", "last_k", "length"):
+            assert getattr(one.ended, name).tolist() == getattr(other.ended, name).tolist()
+        for name in ("final_before_k", "undecided_k", "last_k"):
+            assert getattr(track, name).tolist() == getattr(pushed, name).tolist()
+
+
+def test_stretches_of_one_standing_settle() -> None:
+    for rule in (INTERVAL, sliding(5), outage(5)):
+        for letter in "GBUx":
+            assert run(["GG" + letter * 20], [rule]).track.settled(series(letter)), (rule, letter)
+    assert not run(["GGB"], [outage(5)]).track.settled(series("B"))
+    assert not run(["GGU"], [outage(5)]).track.settled(series("U"))
