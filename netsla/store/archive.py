@@ -311,6 +311,10 @@ class Look:
         lanes = self.lanes(lane_ids, number, hour)
         return StoredBlock(number, hour, seconds, lanes, lane_ids, figures, spectrum, links)
 
+    def is_sealed(self, hour: int) -> bool:
+        """Whether there is a block of an hour."""
+        return self.connection.execute("SELECT 1 FROM block WHERE hour = ? LIMIT 1", (hour,)).fetchone() is not None
+
     def _sealed_range(self, first: int, last: int) -> tuple[int, int]:
         low, high = self.connection.execute("SELECT min(hour), max(hour) FROM block").fetchone()
         return (0, 0) if low is None else (max(first, low), min(last, high + 1))

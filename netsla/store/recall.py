@@ -34,6 +34,7 @@ class Recall:
         self.layout = layout
         self._ledger = ledger
         self._lock = threading.Lock()
+        self._whole: set[int] = set()  # hours that were sealed when they were fetched
         self._said: set[int] = set()  # hours of which it was said that they cannot be read
         self._hours: OrderedDict[int, Future[_Hour]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "recall")
@@ -49,7 +50,7 @@ class Recall:
         try:
             hour = self._hour(start // HOUR).result()
             if start not in hour:
-                hour = self._read_loose(start)
+                hour = self._read_since(start)
         except (sqlite3.Error, BrokenError) as error:
             if start // HOUR not in self._said:
                 self._said.add(start // HOUR)  # once for all of its cells
@@ -76,23 +77,29 @@ class Recall:
             if hour not in self._hours:
                 self._hours[hour] = self._worker.submit(self._read, hour)
                 while len(self._hours) > _HOURS:
-                    self._hours.popitem(last=False)
+                    self._whole.discard(self._hours.popitem(last=False)[0])
             self._hours.move_to_end(hour)
             return self._hours[hour]
 
     def _forget(self, hour: int) -> None:
         with self._lock:
             self._hours.pop(hour, None)
+            self._whole.discard(hour)
 
     def _read(self, hour: int) -> _Hour:
         found: _Hour = {}
         with self._ledger.archive.open() as look:
+            if look.is_sealed(hour):
+                self._whole.add(hour)
             for cell, layout in fleetview.cells_of_hour(look, hour):
                 found.setdefault(cell.k * cell.seconds, []).append((cell.seconds, pack_cell(cell), layout))
         return found
 
-    def _read_loose(self, start: int) -> _Hour:
-        """It was written after its hour was fetched."""
+    def _read_since(self, start: int) -> _Hour:
+        """It was written, and may have been sealed, after its hour was fetched; or there never was such a cell."""
         with self._ledger.archive.open() as look:
             found = [(cell.seconds, pack_cell(cell), layout) for cell, layout in look.cells(start, start + 1)]
-        return {start: found} if found else {}
+        if found or start // HOUR in self._whole:
+            return {start: found} if found else {}
+        self._forget(start // HOUR)
+        return self._hour(start // HOUR).result()

@@ -33,6 +33,18 @@ def test_what_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_whose_writer_was_killed_before_its_first_table_is_not_damaged(tmp_path: Path) -> None:
+    for statement in ("PRAGMA journal_mode = WAL", "PRAGMA user_version = 1"):
+        connection = sqlite3.connect(tmp_path / "x.db")
+        connection.execute(statement)
+        connection.close()
+        if statement.endswith("WAL"):
+            with pytest.raises(sqlite3.OperationalError, match="nothing is written in it yet") as caught:
+                connect_readonly(tmp_path / "x.db")
+            assert caught.value.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN
+    connect_readonly(tmp_path / "x.db").close()  # somebody took the tables away: that is for its reader to find
+
+
 @pytest.mark.netns
 def test_a_copy_on_a_read_only_disk_can_be_read(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:

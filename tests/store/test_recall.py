@@ -73,3 +73,19 @@ def test_a_cell_written_after_its_hour_was_fetched_is_found(ledger: Ledger, reca
     back = recall.cell(second.k, 60)
     assert back is not None
     assert same(back, second)
+
+
+def test_a_cell_sealed_after_its_hour_was_fetched_is_found(ledger: Ledger, recall: Recall) -> None:
+    first, second = cells(40, 2)
+    ledger.append(first, layout(40))
+    ledger.flush()
+    assert recall.cell(first.k, 60) is not None
+    ledger.append(second, layout(40))
+    assert ledger.seal_due((START_S + 3600 + 301) * SECOND) == 1
+    for one in (second, first):
+        back = recall.cell(one.k, 60)
+        assert back is not None
+        assert same(back, one)
+    nothing = recall.cell(second.k + 1, 60)
+    assert nothing is not None
+    assert nothing.matrix.sum() == 0
