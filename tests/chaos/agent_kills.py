@@ -38,6 +38,7 @@ from netsla.sla.tally import Column
 from netsla.store.archive import Archive
 from netsla.store.exclusions import history
 from netsla.store.outbox import read_history
+from netsla.store.readonly import connect_readonly
 from tests.chaos.ear import Ear
 from tests.chaos.fleet import AGREEMENTS, CHANGING, FLEET, address_number, config
 from tests.chaos.kept import Kept, Life, Wire, faults, windows_off
@@ -212,7 +213,7 @@ class Site:
             for file in (self.folder / "var").glob("*.db*"):
                 if not file.name.endswith("-shm"):
                     shutil.copy(file, copy / file.name)
-            if not all((copy / name).exists() and (copy / name).stat().st_size for name in ("ledger.db", "outbox.db")):
+            if not all(is_begun(copy / name) for name in ("ledger.db", "outbox.db")):
                 assert len(self.lives) < 10, "there is still nothing"
                 return
             check_sound(copy)
@@ -221,7 +222,7 @@ class Site:
             told = [f"intervals that were seen are gone: {gone[:5]}"] if gone else []
             told += self._hold(copy)
         for one in told:
-            self.sums.faults.append(f"cells of {self.seconds} s, kill {len(self.lives)}: {one}")
+            self.sums.faults.append(f"cells of {self.seconds} s, kill {len(self.lives)} ({self.lives[-1]}): {one}")
             print(self.sums.faults[-1], file=sys.stderr, flush=True)
 
     def _remember(self, path: Path) -> set[int]:
@@ -298,6 +299,15 @@ class Site:
     def _command(self, *words: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "netsla", *words, "--config", str(self.config)]
         return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def is_begun(path: Path) -> bool:
+    """Whether anything is written in a file: its writer may have been killed before."""
+    try:
+        connect_readonly(path).close()
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def last_start(path: Path) -> int:

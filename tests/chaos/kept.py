@@ -33,6 +33,10 @@ class Life:
     killed_ns: int = 0
     back_ns: int = 0
 
+    def __str__(self) -> str:
+        back = f"back {(self.back_ns - self.launched_ns) / SECOND:.1f}" if self.back_ns else "never back"
+        return f"begun at {self.launched_ns / SECOND:.1f}, {back}, {(self.killed_ns - self.launched_ns) / SECOND:.1f} s"
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -137,6 +141,9 @@ def faults(kept: Kept, wire: Wire, lives: list[Life], changing: IntArray) -> lis
     told_away = (kept.reason == Reason.AGENT_DOWN) | (kept.standing == ABSENT)
     told_away |= ~np.isin(np.arange(cells) + kept.first, kept.closed)
     told_away[changing] |= kept.standing[changing] == -1
+    counted = (sent > 0).any(axis=1)
+    begins = np.where(counted, (sent > 0).argmax(axis=1), cells)[:, None]
+    told_away |= (np.arange(cells) < begins) & (kept.standing == -1)  # of whom nothing is recorded yet, nobody misses
     numbers = list(range(min(kept.closed), max(kept.closed) + 1)) if kept.closed else []
     found = {
         "counted twice": sent > most,
