@@ -19,6 +19,7 @@ from netsla.probes.batch import SO_TIMESTAMPING, STAMPS, Buffers, enlarge, press
 from netsla.wire.icmp import ECHO_REPLY
 
 _BUFFER = 16 << 20  # bytes asked for: at 50,000 probes/s the replies of a second
+_KEPT_BYTES = 1024  # that the kernel charges for a small packet that waits (measured: 832)
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _IP_PKTINFO, _IPV6_RECVPKTINFO = 8, 49  # with OPT_CMSG: the transmit stamp tells the link by which a packet left
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO, _PMTUDISC_DONT = 10, 23, 2, 0
@@ -64,6 +65,7 @@ class Channel:
             raise
         self._drops, _ = pressure(self.socket)
         self._was_full = False
+        self.unread = 0  # probes that left since it was read
 
     def _open(self) -> socket.socket:
         family, protocol = _FAMILY[self.options.family], _PROTOCOL[self.options.family]
@@ -140,6 +142,13 @@ class Channel:
             return address, 0
         number, _, zone = address.partition("%")
         return number, 0, 0, scope_of(zone) if zone else self.scope
+
+    def room(self, size: int) -> int:
+        """How many more probes with so many bytes of payload may leave before it is to be read.
+
+        The stamps and replies of what left since then fill at most half of the receive buffer.
+        """
+        return max(self.buffers.receive // (4 * (_KEPT_BYTES + 2 * size)), 1) - self.unread
 
     def new_drops(self) -> int:
         """Packets lost to a full receive buffer since the last call; to be asked before reading.

@@ -17,6 +17,7 @@ import numpy as np
 from netsla.model import SECOND, Outcome, Reason, Samples, Target
 from netsla.probes import flight
 from netsla.probes.audit import Audit, Clock
+from netsla.probes.channel import Channel
 from netsla.probes.faults import OwnFaults
 from netsla.probes.flight import Flights
 from netsla.probes.lane import HORIZON_NS, Lane, Layout, address_words, lay_out, options_of
@@ -262,8 +263,20 @@ class IcmpProber:
             why = Reason.NAME_UNRESOLVED if lane.options is None else self._sockets.why_not(lane.options)
             self._tell_unmeasured(lane, slot, begin, stop, why)
             return
+        channel = self._sockets[lane.channel]
+        while begin < stop:
+            room = channel.room(lane.size)
+            if room <= 0:  # a host may grant a buffer that holds less than a tick's replies and stamps
+                self._listener.read(lane.channel, channel)
+                continue
+            end = min(begin + room, stop)
+            self._send_part(lane, channel, slot, begin, end)
+            begin = end
+
+    def _send_part(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> None:
         before = self._clock.mono()
-        first = self._sender.send(lane, self._sockets[lane.channel], slot, begin, stop)
+        first = self._sender.send(lane, channel, slot, begin, stop)
+        channel.unread += stop - begin
         after = self._clock.mono()
         due = self._due - self._offset
         self._audit.late(max(before - due, 0), max(after - due, 0), stop - begin)

@@ -105,7 +105,7 @@ def lay_out(targets: Sequence[Target], generations: dict[int, int]) -> Layout:
         {target.row: target for target in targets},
         max((target.row for target in targets), default=-1) + 1,
         int(sum(waits)) + 4 * len(targets),
-        tick_ns(rate, min((target.spec.interval_ns for target in targets), default=SECOND)),
+        tick_ns(rate, {target.spec.interval_ns for target in targets}),
         max((target.spec.size for target in targets), default=56) + 128,
     )
 

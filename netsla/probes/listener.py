@@ -57,6 +57,7 @@ class Listener:
 
     def read(self, number: int, channel: Channel) -> None:
         """Take in everything that waits on a channel."""
+        channel.unread = 0
         dropped = channel.new_drops()
         if dropped:
             self._audit.drops += dropped

@@ -8,14 +8,15 @@ longer tick carries more probes, and changing it neither skips nor doubles a slo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
-_BATCH = 300  # probes that a tick should carry: enough to spread its cost, few enough to leave within 3 ms
+_BATCH = 400  # probes that a tick may carry: enough to spread its cost, few enough to leave within some 3 ms
 _LONGEST_NS = 100_000_000
 
 
@@ -24,10 +25,17 @@ def phase_share(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
 
 
-def tick_ns(rate: float, shortest_interval_ns: int) -> int:
-    """Length of a tick for `rate` probes/s: whole grains, at most 100 ms, never longer than an interval."""
+def tick_ns(rate: float, intervals_ns: Collection[int]) -> int:
+    """Length of a tick for `rate` probes/s: whole grains, at most 100 ms, and a divisor of every interval.
+
+    A probe is then sent in the same tick of each of its intervals: they are as regular as the ticks. Where no
+    length divides all intervals it is one grain, or the shortest interval.
+    """
     wanted = min(_BATCH / rate * 1e9, _LONGEST_NS) if rate else _LONGEST_NS
-    return min(max(int(wanted) // GRAIN_NS, 1) * GRAIN_NS, shortest_interval_ns)
+    common = math.gcd(*intervals_ns)
+    lengths = [ns for ns in range(GRAIN_NS, _LONGEST_NS + 1, GRAIN_NS) if common % ns == 0]
+    fitting = [ns for ns in lengths if ns <= wanted] or lengths[:1]
+    return fitting[-1] if fitting else min(GRAIN_NS, *intervals_ns)
 
 
 class Timetable:

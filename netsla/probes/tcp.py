@@ -131,8 +131,8 @@ class TcpProber:
     def load(self, targets: Sequence[Target]) -> None:
         """Build the new timetable here, let the thread take it at its next tick."""
         rate = _TICK_SHARE * sum(SECOND / target.spec.interval_ns for target in targets)
-        shortest = min((target.spec.interval_ns for target in targets), default=SECOND)
-        self._pending = _lanes(targets), {target.row for target in targets}, tick_ns(rate, shortest)
+        tick = tick_ns(rate, {target.spec.interval_ns for target in targets})
+        self._pending = _lanes(targets), {target.row for target in targets}, tick
 
     def start(self) -> None:
         """Begin probing, with as many descriptors as the host allows."""

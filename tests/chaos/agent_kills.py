@@ -190,9 +190,9 @@ class Site:
         return bool(self._back_ns) and time.time_ns() - self._back_ns > _FRESH_S * SECOND
 
     def _reload(self) -> bool:
-        self.config.write_text(
-            config(self.seconds, guests=self.chance.random() < 0.5, limit_ms=self.chance.choice((10, 20)))
-        )
+        fresh = self.folder / "netsla.yaml.new"
+        fresh.write_text(config(self.seconds, guests=self.chance.random() < 0.5, limit_ms=self.chance.choice((10, 20))))
+        fresh.replace(self.config)  # the agent may be starting, and must not see half of it
         ask(str(self.socket), {"op": "reload"}, seconds=10)
         return True
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from netsla.model import MILLISECOND, SECOND, Outcome, Reason, SampleFlag, Samples, Target
+from netsla.probes import channel
 from netsla.probes.icmp import IcmpProber
 from netsla.probes.prober import LATENESS_BOUNDS
 from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, fleet, reasons, target
@@ -259,6 +260,19 @@ def test_a_source_address_that_never_was(wire: Wire, drive: Make) -> None:
     samples = one.run(2, wire)
     assert count(samples) == {"UNMEASURED": 2}
     assert reasons(samples) == {Reason.SOURCE_GONE}
+
+
+def test_a_tick_that_the_receive_buffer_cannot_hold_loses_nothing(
+    namespace: Namespace, drive: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "_BUFFER", 64 << 10)  # a tick of 300 probes leaves 500 KB of replies and stamps
+    spec = replace(SPEC, interval_ns=100 * MILLISECOND)
+    one = drive([target(row, f"127.0.{row // 250}.{row % 250 + 1}", spec) for row in range(300)])
+    samples = one.run(1)
+    assert one.prober.facts().receive_drops == 0
+    assert set(count(samples)) == {"ANSWERED"}
+    assert samples.flags.max() == 0
+    assert len(samples.row) >= 2700
 
 
 def test_no_descriptors_is_unmeasured_and_passes(wire: Wire, drive: Make, monkeypatch: pytest.MonkeyPatch) -> None:

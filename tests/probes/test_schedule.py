@@ -80,13 +80,33 @@ def test_times_of_follow_the_grains() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "shortest", "wanted"),
-    [(0, SECOND, 100), (100, SECOND, 100), (5_000, SECOND, 60), (10_000, SECOND, 30), (50_000, SECOND, 10)],
+    ("rate", "intervals", "wanted"),
+    [
+        (0, [], 100),
+        (100, [1000], 100),
+        (5_000, [1000], 50),
+        (10_000, [1000], 40),
+        (50_000, [1000], 10),
+        (10, [200, 1000, 60_000], 100),
+        (10, [80, 1000], 40),
+        (10, [70, 1000], 10),
+        (10, [1, 1000], 1),
+        (10, [15], 10),
+    ],
 )
-def test_ticks_lengthen_when_few_are_due(rate: float, shortest: int, wanted: int) -> None:
-    assert tick_ns(rate, shortest) == wanted * MILLISECOND
+def test_a_tick_is_as_long_as_the_load_allows_and_divides_every_interval(
+    rate: float, intervals: list[int], wanted: int
+) -> None:
+    assert tick_ns(rate, [one * MILLISECOND for one in intervals]) == wanted * MILLISECOND
 
 
-@given(st.floats(0, 1e6), st.integers(MILLISECOND, 100 * SECOND))
-def test_a_tick_is_never_longer_than_an_interval(rate: float, shortest: int) -> None:
-    assert min(GRAIN_NS, shortest) <= tick_ns(rate, shortest) <= min(100 * MILLISECOND, shortest)
+@given(st.floats(0, 1e6), st.lists(st.integers(MILLISECOND, 100 * SECOND), min_size=1))
+def test_a_tick_is_never_longer_than_an_interval(rate: float, intervals: list[int]) -> None:
+    shortest = min(intervals)
+    assert min(GRAIN_NS, shortest) <= tick_ns(rate, intervals) <= min(100 * MILLISECOND, shortest)
+
+
+@given(st.floats(0, 1e5), st.lists(st.integers(1, 6000), min_size=1))
+def test_every_interval_of_whole_grains_is_a_whole_number_of_ticks(rate: float, grains: list[int]) -> None:
+    tick = tick_ns(rate, [one * GRAIN_NS for one in grains])
+    assert not any(one * GRAIN_NS % tick for one in grains)
