@@ -27,7 +27,7 @@ from netsla.control import ControlServer, Handler, Peer, Request
 from netsla.errors import AgentError, ConfigError, Exit, HostError
 from netsla.excluding import Excluding
 from netsla.history import History
-from netsla.model import SECOND, Plan, ProbeType, Target
+from netsla.model import SECOND, Plan, ProbeType, Samples, Target
 from netsla.portrait import Portraits
 from netsla.probes.icmp import IcmpProber
 from netsla.probes.naming import Names
@@ -121,9 +121,10 @@ class Agent:
             await self._close(tasks)
 
     async def _go_on(self) -> None:
-        """Bring back what was recorded, while the probers probe already; until then nothing is counted or told."""
+        """Bring back what was recorded, while the probers probe already; until then nothing is judged or told."""
         remembering = asyncio.ensure_future(self._with_engine(self._remember))
         while not (await asyncio.wait({remembering}, timeout=_TURN_S))[0]:
+            await asyncio.to_thread(self._history.put_aside, self._drain, time.time_ns())
             self._watch_over()
         log.info("%s", remembering.result())
         self._restored.set()
@@ -138,7 +139,7 @@ class Agent:
     def _remember(self) -> str:
         fleet = self._engine.fleet  # by now: a reload may have been quicker
         assert fleet is not None
-        self._history.ledger.flush()
+        self._history.wait(fleet)
         for agreement, exclusions in self._excluding.recall().items():
             self._engine.exclude(agreement, exclusions, time.time_ns())
         said = self._history.restore(self._engine, fleet)
@@ -206,7 +207,7 @@ class Agent:
         fleet = await self._with_engine(lambda: self._lay_out(plan))
         self._plan, self._labels, self._fleet, self._snapshot = plan, Labelling.of(plan), fleet, None
         self._names.want({(p.address, p.family) for p in fleet.watched})
-        self._load_probers()
+        self._load_probers(fleet)
         gc.freeze()  # plan and layout stay: a collection that walked them would hold every thread for 0.2 s
         self._prepare()
 
@@ -218,9 +219,7 @@ class Agent:
         self._telling.load(fleet, plan.digest)
         return fleet
 
-    def _load_probers(self) -> None:
-        fleet = self._fleet
-        assert fleet is not None
+    def _load_probers(self, fleet: Fleet) -> None:
         by_type: dict[ProbeType, list[Target]] = {kind: [] for kind in PROBERS}
         for probe in fleet.watched:
             address = self._names.address(probe.address, probe.family)
@@ -233,7 +232,7 @@ class Agent:
         log.info("%s is now %s (was %s)", name, new or "unresolved", old or "unresolved")
         self._history.ledger.note("address", {"name": name, "old": old, "new": new})
         if self._fleet is not None:
-            self._load_probers()
+            self._load_probers(self._fleet)
 
     async def reload(self) -> str:
         """Read the configuration anew; :class:`ConfigError` leaves the old plan running."""
@@ -298,7 +297,7 @@ class Agent:
             await asyncio.sleep(due - loop.time())
 
     def _turn(self) -> None:
-        batches = [batch for prober in self._probers.values() for batch in prober.drain()]
+        batches = self._history.put_back() + self._drain()
         assert self._fleet is not None
         threshold = min(_STEP_NS, self._fleet.seconds * SECOND // 2)
         touched = self._watch.look(time.time_ns(), time.monotonic_ns(), threshold)
@@ -310,6 +309,9 @@ class Agent:
         now = time.time_ns()
         self._history.keep(self._engine.step(now), self._engine, now)
         self._telling.turn(self._engine, now)
+
+    def _drain(self) -> list[Samples]:
+        return [batch for prober in self._probers.values() for batch in prober.drain()]
 
     def _watch_over(self) -> None:
         facts = {kind: prober.facts() for kind, prober in self._probers.items()}
@@ -367,9 +369,7 @@ class Agent:
             config_digest=self._plan.digest,
             problems=self._vitals.problems,
             reload_ok=self._reload_ok,
-            lateness_counts=tuple(
-                sum(fact.lateness_counts[i] for fact in facts) for i in range(len(LATENESS_BOUNDS) + 1)
-            ),
+            lateness_counts=tuple(map(sum, zip(*(fact.lateness_counts for fact in facts), strict=True))),
             lateness_sum_seconds=sum(fact.lateness_sum_seconds for fact in facts),
             receive_drops=sum(fact.receive_drops for fact in facts),
             clock_steps=sum(fact.clock_steps for fact in facts),

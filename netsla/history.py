@@ -9,17 +9,18 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from netsla.model import SECOND, IntArray
+from netsla.model import SECOND, IntArray, Samples
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet
 from netsla.sla.interval import Cell
 from netsla.sla.resume import Stood, Sum, horizon, resume
 from netsla.sla.tally import Spectrum
+from netsla.sla.waiting import Waiting
 from netsla.store import fleetview
 from netsla.store.archive import Look
 from netsla.store.layout import Layout, relocate
@@ -52,6 +53,8 @@ class History:
         self._is_open = False
         self._given_up = False
         self._engine: Engine | None = None  # whose open cells are kept at the end
+        self._waiting: Waiting | None = None  # until then: what is counted while the past is read back
+        self._left: list[tuple[Cell, Layout]] = []  # what the last agent left open, while somebody waits
 
     def start(self, detail: dict[str, Any]) -> None:
         """Open the ledger and note the start."""
@@ -68,6 +71,8 @@ class History:
         if self._is_open:
             if self._engine is not None:
                 self.ledger.keep_open(self._engine.open_cells(), self._layout)
+            elif self._waiting is not None:
+                self.ledger.keep_open(self._waiting.cells(), self._layout)
             self.ledger.note("stop", {})
             self.ledger.close()
 
@@ -96,6 +101,33 @@ class History:
 
     # --- the way back -------------------------------------------------------------------------------
 
+    def wait(self, fleet: Fleet) -> None:
+        """From now on samples may be put aside: the past is about to be read back."""
+        self.ledger.flush()
+        try:
+            with self.ledger.archive.open() as look:
+                self._left = _opened(look, fleet)
+        except (sqlite3.Error, BrokenError):
+            return  # nothing may take the place of what cannot be read just now
+        self._waiting = Waiting(fleet, self._relocated(self._left))
+
+    def put_aside(self, drain: Callable[[], list[Samples]], now_ns: int) -> None:
+        """Keep what has been counted so far; `put_back` gives the samples to the engine. From one thread at a time."""
+        if self._waiting is None:
+            return
+        self._waiting.count(drain())
+        if now_ns - self._kept_ns >= _KEEP_NS or now_ns < self._kept_ns:
+            cells = self._waiting.cells()
+            self.ledger.keep_open(cells, self._layout)
+            self._kept_ns = now_ns if cells else 0
+
+    def put_back(self) -> list[Samples]:
+        """What was put aside, in order: the engine keeps it from now on."""
+        if self._waiting is None:
+            return []
+        waiting, self._waiting, self._left, self._kept_ns = self._waiting, None, [], 0
+        return waiting.batches()
+
     def give_up(self) -> None:
         """The agent ends: what is still being read back is not needed any more. From any thread."""
         self._given_up = True
@@ -114,14 +146,17 @@ class History:
 
     def _resume(self, look: Look, engine: Engine, fleet: Fleet) -> str:
         last = look.last_interval()
-        opened = [(cell, own) for cell, own in look.open_cells() if cell.seconds == fleet.seconds]
+        opened = self._left if self._waiting else _opened(look, fleet)  # what waits is not counted twice
         if last is None and not opened:
             return "no record yet"
         last_k = last[0] // fleet.seconds if last is not None else opened[0][0].k - 1
         self._go_back(look, engine, fleet, last_k)
-        for cell, own in opened:
-            engine.take_over(relocate(cell.k, cell.seconds, [(cell, own)], self._layout))
+        for cell in self._relocated(opened):
+            engine.take_over(cell)
         return f"the record ends at {datetime.fromtimestamp((last_k + 1) * fleet.seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def _relocated(self, opened: list[tuple[Cell, Layout]]) -> list[Cell]:
+        return [relocate(cell.k, cell.seconds, [(cell, own)], self._layout) for cell, own in opened]
 
     def _go_back(self, look: Look, engine: Engine, fleet: Fleet, last_k: int) -> None:
         wanted = horizon(engine, fleet, last_k + 1)
@@ -140,6 +175,10 @@ class History:
             if self._given_up:
                 raise _GivenUpError
             yield one
+
+
+def _opened(look: Look, fleet: Fleet) -> list[tuple[Cell, Layout]]:
+    return [(cell, own) for cell, own in look.open_cells() if cell.seconds == fleet.seconds]
 
 
 def _sum(piece: fleetview.Piece, seconds: int) -> Sum:

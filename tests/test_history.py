@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from netsla.history import History
-from netsla.model import SECOND, Reason
-from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective
+from netsla.model import SECOND, Outcome, Reason
+from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective, samples
 from tests.sla.builders import plan as make_plan
 from tests.sla.test_engine import Drive
 
@@ -110,6 +111,70 @@ def test_what_was_counted_first_is_kept_soon_and_an_orderly_end_keeps_all(tmp_pa
     last, end, _ = begin(tmp_path, after.now)
     assert sent(end, "1h")[0] == counted
     last.close()
+
+
+def wait(history: History, drive: Drive, seconds: int) -> None:
+    """The probers probe, the engine is not there yet."""
+    rows = [probe.row for probe in drive.fleet.watched]
+    for _ in range(seconds):
+        batch = samples(rows, [Outcome.ANSWERED] * len(rows), 10.0, drive.now, drive.slot, 0)
+        drive.slot, drive.now = drive.slot + 1, drive.now + SECOND
+        history.put_aside(partial(list, [batch]), drive.now)
+
+
+def test_a_kill_while_the_past_is_read_back_costs_no_more(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 85)
+    kill(history)
+    before = sent(drive, "1h")[0]
+    now = drive.now
+    for _ in range(2):
+        again = History(tmp_path)
+        again.start({})
+        after = Drive(PLAN, now)
+        again.adopt(after.fleet)
+        again.wait(after.fleet)
+        wait(again, after, 45)
+        kill(again)
+        now = after.now
+    last, end, _ = begin(tmp_path, now)
+    assert before + 90 - 3 * 10 <= sent(end, "1h")[0] <= before + 90
+    kill(last)
+
+
+def test_what_waited_is_counted_once(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 85)
+    history.close()
+    again = History(tmp_path)
+    again.start({})
+    after = Drive(PLAN, drive.now)
+    after.engine._read_cell = again.read_cell
+    again.adopt(after.fleet)
+    again.wait(after.fleet)
+    wait(again, after, 45)
+    again.restore(after.engine, after.fleet)
+    after.engine.count(again.put_back())
+    assert again.put_back() == []
+    live(again, after, 5)
+    assert sent(after, "1h") == (85 + 45 + 5, 0)
+    kill(again)
+
+
+def test_an_orderly_end_while_the_past_is_read_back_loses_nothing(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 85)
+    history.close()
+    again = History(tmp_path)
+    again.start({})
+    after = Drive(PLAN, drive.now)
+    again.adopt(after.fleet)
+    again.wait(after.fleet)
+    wait(again, after, 3)
+    again.close()
+    last, end, _ = begin(tmp_path, after.now)
+    assert sent(end, "1h")[0] == 88
+    kill(last)
 
 
 def test_who_ends_does_not_wait_for_the_past(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
-_BATCH = 400  # probes that a tick may carry: enough to spread its cost, few enough to leave within some 3 ms
-_LONGEST_NS = 100_000_000
+_BATCH = 500  # probes that a tick may carry: enough to spread its cost, few enough to leave within some 4 ms
+_SHORTEST_NS, _LONGEST_NS = 20_000_000, 100_000_000  # of a tick, as far as intervals allow it
 
 
 def phase_share(key: str) -> int:
@@ -26,12 +26,12 @@ def phase_share(key: str) -> int:
 
 
 def tick_ns(rate: float, intervals_ns: Collection[int]) -> int:
-    """Length of a tick for `rate` probes/s: whole grains, at most 100 ms, and a divisor of every interval.
+    """Length of a tick for `rate` probes/s: whole grains, 20 to 100 ms, and a divisor of every interval.
 
     A probe is then sent in the same tick of each of its intervals: they are as regular as the ticks. Where no
     length divides all intervals it is one grain, or the shortest interval.
     """
-    wanted = min(_BATCH / rate * 1e9, _LONGEST_NS) if rate else _LONGEST_NS
+    wanted = min(max(_BATCH / rate * 1e9, _SHORTEST_NS), _LONGEST_NS) if rate else _LONGEST_NS
     common = math.gcd(*intervals_ns)
     lengths = [ns for ns in range(GRAIN_NS, _LONGEST_NS + 1, GRAIN_NS) if common % ns == 0]
     fitting = [ns for ns in lengths if ns <= wanted] or lengths[:1]

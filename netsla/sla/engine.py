@@ -126,9 +126,8 @@ class Engine:
         self.accounts = Accounts()
 
     def _cover_pairs(self, fleet: Fleet, changed: RowArray) -> None:
-        slots = max((p.spec.timeout_ns // p.spec.interval_ns for p in fleet.watched), default=1) + 3
-        if slots > self._pairs.depth:
-            self._pairs = Pairs(fleet.rows, int(slots))
+        if fleet.slots_in_flight > self._pairs.depth:
+            self._pairs = Pairs(fleet.rows, fleet.slots_in_flight)
         self._pairs.grow(fleet.rows)
         self._pairs.forget(changed)
 
@@ -378,12 +377,7 @@ class Engine:
         """Go on counting in a cell that was open when another agent ended; whether it still is."""
         if cell.k < self._next_k:
             return False
-        opened = OpenCell.of(Column.LE + len(self._thresholds_us), len(self._slots))
-        opened.matrix[: len(cell.matrix)] += cell.matrix[: len(opened.matrix)]
-        opened.spectra.append(cell.spectrum)
-        answered = cell.rtt_max_us >= 0
-        opened.rtt_min_us[answered] = cell.rtt_min_us[answered]
-        opened.rtt_max_us[:] = cell.rtt_max_us
+        opened = OpenCell.again(cell, Column.LE + len(self._thresholds_us), len(self._slots))
         self._open[cell.k] = opened
         heard = opened.matrix.any(axis=0)
         self._born_k[heard] = np.minimum(self._born_k[heard], cell.k)

@@ -95,6 +95,11 @@ class Fleet:
         """Everything that is probed."""
         return self.probes + self.references
 
+    @property
+    def slots_in_flight(self) -> int:
+        """The most probes of one row that may be undecided at once, and some more."""
+        return max((p.spec.timeout_ns // p.spec.interval_ns for p in self.watched), default=1) + 3
+
 
 def identity(agreement: Agreement, endpoint: Endpoint, spec: ProbeSpec) -> str:
     """The name of a probe: the same on every start."""

@@ -38,6 +38,17 @@ class OpenCell:
             np.zeros((columns, rows), np.int64), np.full(rows, _NEVER_MIN, np.int64), np.full(rows, -1, np.int64)
         )
 
+    @staticmethod
+    def again(cell: Cell, columns: int, rows: int) -> OpenCell:
+        """A cell that was put away while it lay open."""
+        opened = OpenCell.of(columns, rows)
+        opened.matrix[: len(cell.matrix)] += cell.matrix[:columns]
+        opened.spectra.append(cell.spectrum)
+        answered = cell.rtt_max_us >= 0
+        opened.rtt_min_us[answered] = cell.rtt_min_us[answered]
+        opened.rtt_max_us[:] = cell.rtt_max_us
+        return opened
+
     def add(self, counted: Counted) -> None:
         """Count a batch in."""
         self.matrix += counted.matrix

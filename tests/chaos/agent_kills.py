@@ -185,8 +185,11 @@ class Site:
 
     def _is_back(self) -> bool:
         """Whether this agent has had its windows back for longer than a status may be old."""
-        if not self._back_ns and "record" in self.log.read_text()[self._said :]:
-            self._back_ns = self.lives[-1].back_ns = time.time_ns()
+        life, said = self.lives[-1], "" if self._back_ns else self.log.read_text()[self._said :]
+        if not life.probing_ns and "probing:" in said:
+            life.probing_ns = time.time_ns()
+        if not self._back_ns and "record" in said:
+            self._back_ns = life.back_ns = time.time_ns()
         return bool(self._back_ns) and time.time_ns() - self._back_ns > _FRESH_S * SECOND
 
     def _reload(self) -> bool:

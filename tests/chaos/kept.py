@@ -24,13 +24,14 @@ ABSENT = -2  # in `standing`: no row
 
 @dataclass
 class Life:
-    """One agent from its launch to its kill, UTC ns; `back_ns`: when it had read back its record, 0: never.
+    """One agent from its launch to its kill, UTC ns; 0: never.
 
-    Counts are kept from then on: while the record is read back they wait in memory.
+    `probing_ns`: when it was seen to probe, from which counts are kept; `back_ns`: when it had read back its record.
     """
 
     launched_ns: int
     killed_ns: int = 0
+    probing_ns: int = 0
     back_ns: int = 0
 
     def __str__(self) -> str:
@@ -62,7 +63,7 @@ class Wire:
         sure = early == late
         kills = np.array([life.killed_ns for life in lives], np.int64)
         life = np.minimum(np.searchsorted(kills, self.at_ns), len(kills) - 1)
-        kept_from = np.array([one.back_ns or one.killed_ns for one in lives], np.int64)[life]
+        kept_from = np.array([one.probing_ns or one.killed_ns for one in lives], np.int64)[life]
         old = kills[life] - np.maximum(self.at_ns, kept_from) > MAY_LOSE_NS
         fewest = self.count(np.flatnonzero(sure & old), 0, first, cells)
         unsure = np.flatnonzero(~sure)
@@ -118,7 +119,7 @@ def windows_off(sent: dict[str, int], at_ns: int, window_s: int, wire: Wire, liv
     age = at_ns - wire.at_ns
     kills = np.array([life.killed_ns for life in lives], np.int64)
     life = np.minimum(np.searchsorted(kills, wire.at_ns), len(kills) - 1)
-    kept_from = np.array([one.back_ns or one.killed_ns for one in lives], np.int64)[life]
+    kept_from = np.array([one.probing_ns or one.killed_ns for one in lives], np.int64)[life]
     safe = (life == len(kills) - 1) | (kills[life] - np.maximum(wire.at_ns, kept_from) > MAY_LOSE_NS)
     here = (age >= -slack_ns) & (age <= window_s * SECOND + slack_ns)
     inner = (age >= slack_ns) & (age <= window_s * SECOND - slack_ns) & safe
