@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,7 @@ from tests.store.killing import check_sound
 
 GRIDS = (1, 10, 2, 5)  # seconds of a cell, by site
 _FRESH_S = 2.5  # a status is made of the last turn
+_TELL_EVERY = 25  # kills
 _WINDOW_S = 300  # the window whose counts are held against the wire
 
 
@@ -340,10 +342,17 @@ def run_site(folder: Path, seconds: int, kills: int, seed: int, limit_s: float, 
     until = time.monotonic() + limit_s
     with site(folder, seconds, seed) as one:
         one.exclusions = exclusions
-        while one.sums.kills < kills and time.monotonic() < until and not one.sums.faults:
-            one.live_and_die()
-            one.stay_away()
-        one.finish()
+        try:
+            while one.sums.kills < kills and time.monotonic() < until and not one.sums.faults:
+                one.live_and_die()
+                one.stay_away()
+                if one.sums.kills % _TELL_EVERY == 0:
+                    print(f"cells of {seconds} s: {one.sums.kills} kills", file=sys.stderr, flush=True)
+            one.finish()
+        except Exception:  # noqa: BLE001 - whatever it was, what the other sites came to is not lost with it
+            life = one.lives[-1] if one.lives else "not begun"
+            one.sums.faults.append(f"cells of {seconds} s, kill {len(one.lives)} ({life}): {traceback.format_exc()}")
+            print(one.sums.faults[-1], file=sys.stderr, flush=True)
         return one.sums
 
 

@@ -95,8 +95,8 @@ class Kept:
             kept.closed.append(cell.k)
             kept.add(cell, layout)
         for cell, layout in look.open_cells():
-            assert cell.k not in kept.closed, "a cell is open and closed"
-            assert first <= cell.k < last, "a cell of another time"
+            assert cell.k not in kept.closed, f"cell {cell.k} is open and closed"
+            assert first <= cell.k < last, f"an open cell of another time: {cell.k}, looked at are {first} to {last}"
             kept.add(cell, layout)
         return kept
 
