@@ -99,7 +99,10 @@ class Recall:
         """It was written, and may have been sealed, after its hour was fetched; or there never was such a cell."""
         with self._ledger.archive.open() as look:
             found = [(cell.seconds, pack_cell(cell), layout) for cell, layout in look.cells(start, start + 1)]
-        if found or start // HOUR in self._whole:
-            return {start: found} if found else {}
-        self._forget(start // HOUR)
-        return self._hour(start // HOUR).result()
+            was_sealed_since = start // HOUR not in self._whole and look.is_sealed(start // HOUR)
+        if found:
+            return {start: found}
+        if was_sealed_since:
+            self._forget(start // HOUR)
+            return self._hour(start // HOUR).result()
+        return {}

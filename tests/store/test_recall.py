@@ -89,3 +89,17 @@ def test_a_cell_sealed_after_its_hour_was_fetched_is_found(ledger: Ledger, recal
     nothing = recall.cell(second.k + 1, 60)
     assert nothing is not None
     assert nothing.matrix.sum() == 0
+
+
+def test_an_hour_is_read_once_for_all_that_was_never_measured_in_it(
+    ledger: Ledger, recall: Recall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = cells(40, 1)
+    ledger.append(one, layout(40))
+    ledger.flush()
+    read: list[int] = []
+    really = recall._read
+    monkeypatch.setattr(recall, "_read", lambda hour: (read.append(hour), really(hour))[1])
+    for k in range(HOUR_K, HOUR_K + 10):
+        assert recall.cell(k, 60) is not None
+    assert read == [HOUR_K // 60]
