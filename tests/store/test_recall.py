@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -97,9 +98,8 @@ def test_an_hour_is_read_once_for_all_that_was_never_measured_in_it(
     (one,) = cells(40, 1)
     ledger.append(one, layout(40))
     ledger.flush()
-    read: list[int] = []
-    really = recall._read
-    monkeypatch.setattr(recall, "_read", lambda hour: (read.append(hour), really(hour))[1])
+    read = Mock(wraps=recall._read)
+    monkeypatch.setattr(recall, "_read", read)
     for k in range(HOUR_K, HOUR_K + 10):
         assert recall.cell(k, 60) is not None
-    assert read == [HOUR_K // 60]
+    read.assert_called_once_with(HOUR_K // 60)
