@@ -122,11 +122,7 @@ class Agent:
 
     async def _go_on(self) -> None:
         """Bring back what was recorded, while the probers probe already; until then nothing is judged or told."""
-        remembering = asyncio.ensure_future(self._with_engine(self._remember))
-        while not (await asyncio.wait({remembering}, timeout=_TURN_S))[0]:
-            await asyncio.to_thread(self._history.put_aside, self._drain, time.time_ns())
-            self._watch_over()
-        log.info("%s", remembering.result())
+        log.info("%s", await self._at_length(self._remember))
         self._restored.set()
         self._prepare()
         gc.freeze()
@@ -148,7 +144,7 @@ class Agent:
 
     async def _exclude(self, agreement: str, exclusions: tuple[Exclusion, ...]) -> None:
         await self._restored.wait()
-        await self._with_engine(lambda: self._engine.exclude(agreement, exclusions, time.time_ns()))
+        await self._at_length(lambda: self._engine.exclude(agreement, exclusions, time.time_ns()))
 
     async def _until_end(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Wait for the end; a task that dies of a bug ends the agent, and the service manager restarts it."""
@@ -167,9 +163,7 @@ class Agent:
         for prober in self._probers.values():
             prober.stop()
         self._names.close()
-        if self._preparing is not None:
-            self._preparing.cancel()
-        for task in tasks:
+        for task in (*tasks, *([self._preparing] if self._preparing else [])):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._web:
@@ -204,7 +198,7 @@ class Agent:
 
     async def _adopt(self, plan: Plan) -> None:
         """Measure by this plan from now on."""
-        fleet = await self._with_engine(lambda: self._lay_out(plan))
+        fleet = await self._at_length(lambda: self._lay_out(plan))
         self._plan, self._labels, self._fleet, self._snapshot = plan, Labelling.of(plan), fleet, None
         self._names.want({(p.address, p.family) for p in fleet.watched})
         self._load_probers(fleet)
@@ -334,6 +328,14 @@ class Agent:
     async def _with_engine(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
+    async def _at_length(self, work: Callable[[], Result]) -> Result:
+        """What may keep the engine busy: the watchdog is fed, and what is counted meanwhile is kept."""
+        working = asyncio.ensure_future(self._with_engine(lambda: self._history.busy(self._engine, work)))
+        while not (await asyncio.wait({working}, timeout=_TURN_S))[0]:
+            await asyncio.to_thread(self._history.put_aside, self._drain, time.time_ns())
+            self._watch_over()
+        return working.result()
+
     # --- what others look at ------------------------------------------------------------------------
 
     async def snapshot(self) -> Snapshot:
@@ -341,8 +343,7 @@ class Agent:
         fresh = self._snapshot is not None and time.time_ns() - self._snapshot.at_ns < _TURN_S * SECOND
         if fresh and self._snapshot is not None:
             return self._snapshot
-        if not self._restored.is_set():
-            await self._patience()
+        await self._patience()
         if self._viewing is None:
             self._viewing = asyncio.ensure_future(self._with_engine(self._view))
             self._viewing.add_done_callback(self._viewed)
@@ -414,8 +415,7 @@ class Agent:
     def _address_of(self, one: FleetObjective) -> str:
         """Where the probes of an objective go now."""
         probe = next((each for each in one.endpoint.probes if each.row in one.rows), None)
-        known = self._names.resolved(probe.address, probe.family) if probe else None
-        return known or one.endpoint.endpoint.address
+        return (self._names.resolved(probe.address, probe.family) if probe else None) or one.endpoint.endpoint.address
 
     def _status_line(self) -> str:
         count = len(self._fleet.probes) if self._fleet else 0

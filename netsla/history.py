@@ -1,6 +1,6 @@
 """What the agent remembers beyond its own end: the ledger, and the way back from it.
 
-Rules: called from the engine's thread, except `start`, `close` and `note`. Nothing here waits for the disk but
+Rules: called from the engine's thread, except `start`, `close` and `put_aside`. Nothing here waits for the disk but
 `restore`, which runs once, while the probers already probe. What cannot be read back is unknown, never assumed.
 """
 
@@ -53,8 +53,9 @@ class History:
         self._is_open = False
         self._given_up = False
         self._engine: Engine | None = None  # whose open cells are kept at the end
-        self._waiting: Waiting | None = None  # until then: what is counted while the past is read back
-        self._left: list[tuple[Cell, Layout]] = []  # what the last agent left open, while somebody waits
+        self._waiting: Waiting | None = None  # what is counted while the engine is busy at length
+        self._waiting_layout = self._layout
+        self._left: list[tuple[Cell, Layout]] = []  # what the last agent left open, until it is read back
 
     def start(self, detail: dict[str, Any]) -> None:
         """Open the ledger and note the start."""
@@ -69,10 +70,10 @@ class History:
         """
         self._recall.close()
         if self._is_open:
-            if self._engine is not None:
+            if self._waiting is not None:
+                self.ledger.keep_open(self._waiting.cells(), self._waiting_layout)
+            elif self._engine is not None:
                 self.ledger.keep_open(self._engine.open_cells(), self._layout)
-            elif self._waiting is not None:
-                self.ledger.keep_open(self._waiting.cells(), self._layout)
             self.ledger.note("stop", {})
             self.ledger.close()
 
@@ -99,17 +100,22 @@ class History:
             self._beat_ns = now_ns
             self.ledger.beat(self._started_ns, now_ns)
 
-    # --- the way back -------------------------------------------------------------------------------
+    # --- while the engine is busy -------------------------------------------------------------------
 
-    def wait(self, fleet: Fleet) -> None:
-        """From now on samples may be put aside: the past is about to be read back."""
-        self.ledger.flush()
-        try:
-            with self.ledger.archive.open() as look:
-                self._left = _opened(look, fleet)
-        except (sqlite3.Error, BrokenError):
-            return  # nothing may take the place of what cannot be read just now
-        self._waiting = Waiting(fleet, self._relocated(self._left))
+    def busy(self, engine: Engine, work: Callable[[], Some]) -> Some:
+        """Do what may keep the engine, which is up to date, busy at length: samples may be put aside meanwhile."""
+        self._pause(engine)
+        return work()
+
+    def _pause(self, engine: Engine) -> None:
+        if engine.fleet is None or (self._engine is None and self._waiting is None):
+            return  # nothing is known yet of what lies open
+        if self._waiting is None:
+            self._waiting = Waiting(engine.fleet, engine.open_cells())
+        else:  # put aside before, by another layout, and not put back yet
+            opened = [(cell, self._waiting_layout) for cell in self._waiting.cells()]
+            self._waiting = Waiting(engine.fleet, self._relocated(opened), self._waiting.batches())
+        self._waiting_layout = self._layout
 
     def put_aside(self, drain: Callable[[], list[Samples]], now_ns: int) -> None:
         """Keep what has been counted so far; `put_back` gives the samples to the engine. From one thread at a time."""
@@ -118,15 +124,27 @@ class History:
         self._waiting.count(drain())
         if now_ns - self._kept_ns >= _KEEP_NS or now_ns < self._kept_ns:
             cells = self._waiting.cells()
-            self.ledger.keep_open(cells, self._layout)
+            self.ledger.keep_open(cells, self._waiting_layout)
             self._kept_ns = now_ns if cells else 0
 
     def put_back(self) -> list[Samples]:
         """What was put aside, in order: the engine keeps it from now on."""
         if self._waiting is None:
             return []
-        waiting, self._waiting, self._left, self._kept_ns = self._waiting, None, [], 0
+        waiting, self._waiting, self._kept_ns = self._waiting, None, 0
         return waiting.batches()
+
+    # --- the way back -------------------------------------------------------------------------------
+
+    def wait(self, fleet: Fleet) -> None:
+        """Samples may be put aside: the past is about to be read back."""
+        self.ledger.flush()
+        try:
+            with self.ledger.archive.open() as look:
+                self._left = _opened(look, fleet)
+        except (sqlite3.Error, BrokenError):
+            return  # nothing may take the place of what cannot be read just now
+        self._waiting, self._waiting_layout = Waiting(fleet, self._relocated(self._left)), self._layout
 
     def give_up(self) -> None:
         """The agent ends: what is still being read back is not needed any more. From any thread."""
@@ -146,7 +164,7 @@ class History:
 
     def _resume(self, look: Look, engine: Engine, fleet: Fleet) -> str:
         last = look.last_interval()
-        opened = self._left if self._waiting else _opened(look, fleet)  # what waits is not counted twice
+        opened = self._left if self._waiting else _opened(look, fleet)  # what waits is counted when it is put back
         if last is None and not opened:
             return "no record yet"
         last_k = last[0] // fleet.seconds if last is not None else opened[0][0].k - 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from netsla.history import History
 from netsla.model import SECOND, Outcome, Reason
+from netsla.sla.tally import Column
 from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective, samples
 from tests.sla.builders import plan as make_plan
 from tests.sla.test_engine import Drive
@@ -188,3 +189,22 @@ def test_who_ends_does_not_wait_for_the_past(tmp_path: Path) -> None:
     again.adopt(after.fleet)
     assert again.restore(after.engine, after.fleet) == "the record was not read back to its end"
     kill(again)
+
+
+def test_what_comes_in_while_the_engine_is_busy_is_kept_and_counted_once(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 85)
+    history.busy(drive.engine, lambda: None)
+    wait(history, drive, 20)
+    drive.load(make_plan(3, objectives=(ratio_objective(window=HOUR), ratio_objective(window=MONTH))))  # a reload
+    history.adopt(drive.fleet)
+    history.busy(drive.engine, lambda: None)  # and another, before anything was counted
+    wait(history, drive, 20)
+    assert history.ledger.flush()
+    with history.ledger.archive.open() as look:
+        kept = sum(int(cell.matrix[Column.SENT, 0]) for cell, _ in (*look.open_cells(), *look.cells(0, 2**62)))
+    assert 85 + 40 - 10 <= kept <= 85 + 40
+    drive.engine.count(history.put_back())
+    live(history, drive, 10)
+    assert sent(drive, "1h") == (85 + 40 + 10, 0)
+    kill(history)
