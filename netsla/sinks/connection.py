@@ -71,10 +71,14 @@ class Connection(aiomqtt.Client):
         except (aiomqtt.MqttError, OSError, ValueError) as error:
             self.drop()
             raise SinkError(_plain(error)) from error
+        except AttributeError as error:  # the socket was gone before aiomqtt set its options
+            self.drop()
+            raise SinkError("the broker closed the connection before it answered") from error
         except asyncio.CancelledError:
             entering.add_done_callback(self._abandon)  # a thread connects: it cannot be stopped
             raise
-        if self._client.socket() is None:  # accepted and ended in one breath: aiomqtt forgets the end
+        if self._client.socket() is None and not self._disconnected.done():
+            # accepted and ended in one breath: aiomqtt forgets the end
             self._disconnected.set_exception(self._end or aiomqtt.MqttError("closed"))
         self._disconnected.add_done_callback(self._lost)
 
@@ -162,6 +166,8 @@ class Connection(aiomqtt.Client):
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection before it answered"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if self._disconnected.done():
+            self._disconnected.exception()  # aiomqtt may put another in its place that nobody has looked at
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         ack = self._acks.get(mid)

@@ -58,6 +58,9 @@ class Delivery:
                         await self._serve(link)
                 except SinkError as error:
                     self._trouble(str(error))
+                except Exception as bug:  # a sink's bug must end neither the measuring nor the telling
+                    log.exception("%s: the link failed in an unforeseen way", self.sink.name)
+                    self._trouble(f"the link failed in an unforeseen way: {bug!r}")
                 self.connected = False
                 if self._took or loop.time() - began > _STEADY_S:
                     pause = _FIRST_S

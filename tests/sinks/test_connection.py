@@ -12,6 +12,8 @@ from typing import Any
 
 import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from netsla.model import MqttSettings
 from netsla.sinks import connection as module
@@ -92,6 +94,37 @@ async def test_a_connection_closed_before_it_is_accepted_is_noticed_at_once() ->
     async with broker_that(close) as port:
         with pytest.raises(SinkError, match="closed the connection before it answered"):
             await connection(port, timeout=60).open()
+
+
+async def test_a_connection_ended_in_the_breath_in_which_it_was_accepted_is_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever comes first: the end before aiomqtt has looked, or after it, or after the socket was made."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await packet(reader)
+        writer.write(CONNACK_V5)
+        await reader.read()
+
+    enter = Connection.__aenter__
+
+    async def enter_and_end(self: Connection) -> Connection:
+        await enter(self)
+        self._client._sock_close()
+        self._on_disconnect(self._client, None, None, ReasonCode(PacketTypes.DISCONNECT, "Unspecified error"))
+        return self
+
+    monkeypatch.setattr(Connection, "__aenter__", enter_and_end)
+    async with broker_that(serve) as port:
+        one = connection(port)
+        await one.open()
+        with pytest.raises(SinkError, match="the connection was lost"):
+            await one.put("a", b"b")
+        monkeypatch.setattr(Connection, "__aenter__", enter)
+        monkeypatch.setattr(aiomqtt.client, "_set_client_socket_defaults", lambda *_: None.x)  # type: ignore[attr-defined]  # the very error
+        with pytest.raises(SinkError, match="closed the connection before it answered"):
+            await connection(port).open()
+    assert not caplog.records
 
 
 async def test_nobody_there() -> None:

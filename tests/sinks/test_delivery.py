@@ -27,6 +27,7 @@ class Made:
     breaks_at: str = ""  # the id that breaks the link, after those before it were taken
     refuses: dict[str, str] = field(default_factory=dict)  # objective -> why
     refuses_states: str = ""
+    bug: Exception | None = None
     hangs: bool = False
     opened: int = 0
     told: list[Event] = field(default_factory=list)
@@ -38,6 +39,8 @@ class Made:
         self.opened += 1
         if self.away:
             raise SinkError(self.away)
+        if self.bug:
+            raise self.bug
         yield self
 
     async def deliver(self, events: Sequence[Event]) -> Mapping[str, str]:
@@ -139,6 +142,18 @@ async def test_trouble_stands_while_a_sink_opens_but_takes_nothing(tmp_path: Pat
         for _ in range(50):
             await asyncio.sleep(0.002)
             assert ours.delivery.problem == "it broke"
+
+
+async def test_a_bug_of_a_sink_stands_as_its_problem_and_ends_nothing(tmp_path: Path) -> None:
+    sink = Made(bug=RuntimeError("not foreseen"))
+    async with desk(tmp_path, sink) as ours:
+        await ours.put()
+        await until(lambda: sink.opened >= 3)
+        assert ours.delivery.problem == "the link failed in an unforeseen way: RuntimeError('not foreseen')"
+        sink.bug = None
+        await ours.drained()
+        await until(lambda: not ours.delivery.problem)
+    assert sink.ids == ["id-00001"]
 
 
 async def test_refused_states_are_said(tmp_path: Path) -> None:
