@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
-_BATCH = 400  # probes that a tick may carry: enough to spread its cost, few enough to leave within some 3 ms
+_BATCH = 400  # probes that a tick should carry: enough to spread its cost, few enough to leave within some 3 ms
 _SHORTEST_NS, _LONGEST_NS = 20_000_000, 100_000_000  # of a tick, as far as intervals allow it
 
 
@@ -34,8 +34,8 @@ def tick_ns(rate: float, intervals_ns: Collection[int]) -> int:
     wanted = min(max(_BATCH / rate * 1e9, _SHORTEST_NS), _LONGEST_NS) if rate else _LONGEST_NS
     common = math.gcd(*intervals_ns)
     lengths = [ns for ns in range(GRAIN_NS, _LONGEST_NS + 1, GRAIN_NS) if common % ns == 0]
-    fitting = [ns for ns in lengths if ns <= wanted] or lengths[:1]
-    return fitting[-1] if fitting else min(GRAIN_NS, *intervals_ns)
+    nearest = min(lengths, key=lambda ns: max(ns / wanted, wanted / ns), default=0)
+    return nearest or min(GRAIN_NS, *intervals_ns)
 
 
 class Timetable:
