@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import signal
 import sys
 import time
@@ -27,12 +28,11 @@ from netsla.control import ControlServer, Handler, Peer, Request
 from netsla.errors import AgentError, ConfigError, Exit, HostError
 from netsla.excluding import Excluding
 from netsla.history import History
-from netsla.model import SECOND, Plan, ProbeType, Samples, Target
+from netsla.model import SECOND, Plan, Target
 from netsla.portrait import Portraits
-from netsla.probes.icmp import IcmpProber
+from netsla.probes.crew import Crew
 from netsla.probes.naming import Names
-from netsla.probes.prober import LATENESS_BOUNDS, Prober
-from netsla.probes.tcp import TcpProber
+from netsla.probes.prober import LATENESS_BOUNDS
 from netsla.sla.engine import Engine
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet, FleetObjective, Roster
@@ -49,8 +49,8 @@ from netsla.wire.labelling import Labelling
 log = logging.getLogger("netsla")
 Result = TypeVar("Result")
 
-PROBERS: dict[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
 _TURN_S = 1.0  # how often the engine counts and judges
+_ASIDE_S = 0.008  # after the second: between the ticks of the probers, that it may hold up none of them
 _PATIENCE_S = 4.0  # less than whoever asks waits for an answer
 _REMEMBERING = "what was recorded before this start is being read back; until then there are no figures"
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
@@ -75,7 +75,7 @@ class Agent:
         self._engine = Engine(self._history.read_cell)
         self._viewer = Viewer(self._engine)
         self._worker = ThreadPoolExecutor(1, "engine")
-        self._probers: dict[ProbeType, Prober] = {kind: make() for kind, make in PROBERS.items()}
+        self._probers = Crew()
         self._names = Names(self._moved)
         self._fleet: Fleet | None = None
         self._labels = Labelling.of(self._plan)
@@ -110,8 +110,6 @@ class Agent:
             self._history.start({"version": netsla.__version__, "plan": self._plan.digest})
             await self._telling.start()
             await self._adopt(self._plan)
-            for prober in self._probers.values():
-                prober.start()
             self._probing = True
             tasks.add(asyncio.create_task(self._turns()))
             self._notifier.ready(self._status_line())
@@ -160,8 +158,7 @@ class Agent:
         self._history.give_up()
         if sys.stderr.isatty():
             print(file=sys.stderr)  # the live line stays as it stood last
-        for prober in self._probers.values():
-            prober.stop()
+        self._probers.stop()
         self._names.close()
         for task in (*tasks, *([self._preparing] if self._preparing else [])):
             task.cancel()
@@ -214,12 +211,10 @@ class Agent:
         return fleet
 
     def _load_probers(self, fleet: Fleet) -> None:
-        by_type: dict[ProbeType, list[Target]] = {kind: [] for kind in PROBERS}
-        for probe in fleet.watched:
-            address = self._names.address(probe.address, probe.family)
-            by_type[probe.spec.type].append(Target(probe.row, probe.key, address, probe.spec))
-        for kind, targets in by_type.items():
-            self._probers[kind].load(targets)
+        self._probers.load(
+            Target(probe.row, probe.key, self._names.address(probe.address, probe.family), probe.spec)
+            for probe in fleet.watched
+        )
 
     def _moved(self, name: str, old: str | None, new: str | None) -> None:
         """A name changed its address."""
@@ -283,15 +278,15 @@ class Agent:
         """Count and judge once a second; feed the watchdog only while everything moves."""
         await self._go_on()
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        scale = time.time() - loop.time()  # that of the probers, whose ticks begin with each second
         while True:
             await self._with_engine(self._turn)
             self._watch_over()
-            due = max(due + _TURN_S, loop.time())
-            await asyncio.sleep(due - loop.time())
+            now = loop.time() + scale
+            await asyncio.sleep(math.floor(now - _ASIDE_S + 1.5) + _ASIDE_S - now)
 
     def _turn(self) -> None:
-        batches = self._history.put_back() + self._drain()
+        batches = self._history.put_back() + self._probers.drain()
         assert self._fleet is not None
         threshold = min(_STEP_NS, self._fleet.seconds * SECOND // 2)
         touched = self._watch.look(time.time_ns(), time.monotonic_ns(), threshold)
@@ -304,12 +299,8 @@ class Agent:
         self._history.keep(self._engine.step(now), self._engine, now)
         self._telling.turn(self._engine, now)
 
-    def _drain(self) -> list[Samples]:
-        return [batch for prober in self._probers.values() for batch in prober.drain()]
-
     def _watch_over(self) -> None:
-        facts = {kind: prober.facts() for kind, prober in self._probers.items()}
-        if self._vitals.look(facts, self._find_troubles(), time.monotonic()):
+        if self._vitals.look(self._probers.facts(), self._find_troubles(), time.monotonic()):
             self._notifier.watchdog()
         if sys.stderr.isatty():
             print(f"{_CLEAR}{live_line(self._engine, len(self._vitals.problems))}", end="", file=sys.stderr, flush=True)
@@ -332,7 +323,7 @@ class Agent:
         """What may keep the engine busy: the watchdog is fed, and what is counted meanwhile is kept."""
         working = asyncio.ensure_future(self._with_engine(lambda: self._history.busy(self._engine, work)))
         while not (await asyncio.wait({working}, timeout=_TURN_S))[0]:
-            await asyncio.to_thread(self._history.put_aside, self._drain, time.time_ns())
+            await asyncio.to_thread(self._history.put_aside, self._probers.drain, time.time_ns())
             self._watch_over()
         return working.result()
 
@@ -362,7 +353,7 @@ class Agent:
             self._snapshot = done.result()
 
     def _view(self) -> Snapshot:
-        facts = [prober.facts() for prober in self._probers.values()]
+        facts = self._probers.facts().values()
         agent = AgentView(
             name=self._plan.agent.name,
             version=netsla.__version__,

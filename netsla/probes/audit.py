@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from netsla.probes.prober import LATENESS_BOUNDS
 
-_PARTS = 4  # of a batch, each counted as late as its last probe
+_BOUNDS_NS = [round(bound * 1e9) for bound in LATENESS_BOUNDS]
 _READINGS, _APART_NS = 5, 20_000  # of both clocks; a process that is put aside in between would see a step
 
 
@@ -47,9 +47,14 @@ class Audit:
     ticks: int = 0
 
     def late(self, first_ns: int, last_ns: int, probes: int) -> None:
-        """Count probes that left one after the other between `first_ns` and `last_ns` after their tick."""
-        for part in range(1, _PARTS + 1):
-            late_ns = first_ns + (last_ns - first_ns) * part // _PARTS
-            some = probes * part // _PARTS - probes * (part - 1) // _PARTS
-            self.lateness[bisect_left(LATENESS_BOUNDS, late_ns / 1e9)] += some
-            self.lateness_ns += late_ns * some
+        """Count probes that left evenly, the last at `last_ns`, between these two times after they were due."""
+        if not probes:
+            return
+        span, counted = last_ns - first_ns, 0
+        bucket = bisect_left(_BOUNDS_NS, first_ns)
+        while counted < probes:
+            beyond = bucket == len(_BOUNDS_NS) or _BOUNDS_NS[bucket] >= last_ns
+            until = probes if beyond else probes * (_BOUNDS_NS[bucket] - first_ns) // span
+            self.lateness[bucket] += until - counted
+            counted, bucket = until, bucket + 1
+        self.lateness_ns += first_ns * probes + span * (probes + 1) // 2

@@ -72,7 +72,8 @@ class OwnFaults:
 
     def reasons_for(self, place: IntArray, mono_ns: int) -> Reasons:
         """Why each of these flights is unmeasured rather than lost; NOT_OURS where nothing speaks for that."""
-        ours = self._flights.ring[place]
+        self.links.poll(mono_ns)
+        ours = self._flights.records(place)
         sent, row, channel = ours["mono_ns"], ours["row"], ours["channel"]
         why = np.full(len(ours), NOT_OURS, np.uint16)
         deaf, refused = self._deaf_ns[channel] >= sent, self._refused_ns[row] >= sent

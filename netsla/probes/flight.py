@@ -35,6 +35,18 @@ RECORD = np.dtype(
 Records = npt.NDArray[np.void]
 
 
+def words_of(records: Records) -> npt.NDArray[np.uint64]:
+    """The same memory, a row of machine words for each record."""
+    return records.view(np.uint64).reshape(len(records), -1)
+
+
+def _touched(size: int) -> Records:
+    """An empty ring whose memory is there: each huge page would hold up a send for milliseconds, once."""
+    ring = np.empty(size, RECORD)
+    ring.view(np.uint8)[:] = 0
+    return ring
+
+
 class Flights:
     """The ring; `head` is the number of the next probe.
 
@@ -61,10 +73,10 @@ class Flights:
     def __init__(self, capacity: int = 1024) -> None:
         self.head = 0
         self.size = 1 << max(capacity - 1, 1023).bit_length()
-        self._view(np.zeros(self.size, RECORD))
+        self._view(_touched(self.size))
 
     def _view(self, ring: Records) -> None:
-        self.ring = ring
+        self.ring, self._words = ring, words_of(ring)
         for name in RECORD.names or ():
             setattr(self, name, ring[name])
 
@@ -76,9 +88,17 @@ class Flights:
         numbers = np.arange(max(self.head - self.size, 0), self.head)
         source = numbers & (self.size - 1)
         self.size = 1 << (capacity - 1).bit_length()
-        ring = np.zeros(self.size, RECORD)
+        ring = _touched(self.size)
         ring[numbers & (self.size - 1)] = old[source]
         self._view(ring)
+
+    def enter(self, at: npt.NDArray[np.int64] | slice, records: Records) -> None:
+        """Write records into these places, as words: numpy would copy them field by field."""
+        self._words[at] = words_of(records)
+
+    def records(self, place: npt.NDArray[np.int64]) -> Records:
+        """What stands in these places."""
+        return self.ring.take(place)
 
     def places(self, first: int, count: int) -> npt.NDArray[np.int64] | slice:
         """Where the probes numbered [first, first + count) sit; a slice unless they wrap around."""

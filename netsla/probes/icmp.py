@@ -1,7 +1,8 @@
 """The ICMP prober: one thread, shared sockets, whole batches, kernel time at both ends.
 
-A tick sends what is due (so that it is punctual), reads (stamps and errors first, then replies), and expires what was
-overdue when it began: nothing may be called lost before everything that had arrived by its deadline was read.
+A tick begins a little early and lays out what is due, sends it on time, reads (stamps and errors first, then replies),
+and expires what was overdue when it began: nothing may be called lost before everything that had arrived by its
+deadline was read.
 Nothing here loops over probes in Python but what is rare (errors, checks of sessions).
 """
 
@@ -33,6 +34,7 @@ _STALL_NS = 500_000_000  # slots older than this were missed; they are not made 
 _TOLD_NS = 120 * SECOND  # missed slots told one by one; before that whole intervals are missing, which the engine sees
 _DEAF_NS = SECOND  # a tick that comes so late may have found the whole host standing still: nothing was heard
 _ASLEEP_NS = 100_000_000
+_EARLY_NS = 400_000  # laying out a batch takes so long after a sleep, when nothing is in any cache
 _SWEEP_NS = 100_000_000  # between sweeps for time limits: what they ask of the kernel is then shared by many probes
 
 
@@ -49,7 +51,8 @@ class IcmpProber:
         self._faults = OwnFaults(self._flights, lambda number: self._sockets[number].options)
         self._watching = False
         self._listener = Listener(self._flights, self._outlet, self._sessions, self._audit, self._clock, self._faults)
-        self._sender = Sender(self._flights, self._outlet, self._clock, self._listener.read_errors, self._faults)
+        read_errors = self._listener.read_errors
+        self._sender = Sender(self._flights, self._outlet, self._clock, self._faults, self._wait, read_errors)
         self._batches: dict[int, deque[tuple[int, int, int]]] = {}  # by time limit: (first, count, deadline)
         self._served: dict[int, int] = {}  # by interval: the grain before which everybody was served
         mono, wall = self._clock.both()
@@ -119,27 +122,35 @@ class IcmpProber:
 
     def _run(self) -> None:
         while self._running:
-            tick, now = self._layout.tick_ns, self._clock.mono() + self._offset
-            due = ((self._last_mono + self._offset) // tick + 1) * tick
-            if due > now:
-                time.sleep((due - now) / 1e9)
+            tick = self._layout.tick_ns
+            due = (max(self._due, self._last_mono + self._offset) // tick + 1) * tick
+            self._sleep_until(due - _EARLY_NS)
             self.step(due)
 
+    def _sleep_until(self, at_ns: int) -> None:
+        left = at_ns - self._offset - self._clock.mono()
+        if left > 0:
+            time.sleep(left / 1e9)
+
+    def _wait(self) -> None:
+        """Until this tick may send."""
+        self._sleep_until(self._due)
+
     def step(self, due: int | None = None) -> None:
-        """One tick; `due` is when it should have come, on the scale of slots."""
+        """One tick; `due` is when it is to send, on the scale of slots: now, unless said."""
         if self._pending is not None:
             self._swap(self._pending)
         mono, wall = self._clock.both()
-        self._watch_links(mono)
         self._watch_clock(mono, wall - mono)
-        now = mono + self._offset
-        self._due = now // self._layout.tick_ns * self._layout.tick_ns if due is None else max(due, now - _STALL_NS)
+        now, tick = mono + self._offset, self._layout.tick_ns
+        self._due = now // tick * tick if due is None else max(due, now - _STALL_NS)
+        self._send(max(now, self._due))
         self._watch_sources(mono)
-        self._send(mono)
         for number, channel in self._sockets:
             self._listener.read(number, channel)
         if mono >= self._next_sweep:
             self._next_sweep = mono + _SWEEP_NS
+            self._watch_links(mono)
             self._expire(mono)
         if not self._sessions.idle:
             self._check_sessions(mono)
@@ -238,8 +249,7 @@ class IcmpProber:
 
     # --- sending and deciding -----------------------------------------------------------------------
 
-    def _send(self, mono: int) -> None:
-        now = mono + self._offset
+    def _send(self, now: int) -> None:
         ends: dict[int, int] = {}
         for lane in self._layout.lanes:
             table = lane.timetable
@@ -274,8 +284,7 @@ class IcmpProber:
             begin = end
 
     def _send_part(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> None:
-        before = self._clock.mono()
-        first = self._sender.send(lane, channel, slot, begin, stop)
+        first, before = self._sender.send(lane, channel, slot, begin, stop)
         channel.unread += stop - begin
         after = self._clock.mono()
         due = self._due - self._offset

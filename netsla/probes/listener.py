@@ -175,7 +175,7 @@ class Listener:
         inbox, flights = self._inbox, self._flights
         packets, lengths = inbox.packets[:count], inbox.lengths[:count]
         place, valid = flights.find(*icmp.tokens(packets, lengths))
-        ours = flights.ring[place]
+        ours = flights.records(place)
         family = channel.options.family
         if channel.raw and family == 4:
             start = (packets[:, 0] & 15).astype(np.int64) * 4

@@ -32,7 +32,7 @@ class Outlet:
     ) -> None:
         """The same outcome for all these flights."""
         if len(place):
-            self.tell_records(self._flights.ring[place], outcome, rtt, flags, detail)
+            self.tell_records(self._flights.records(place), outcome, rtt, flags, detail)
 
     def tell_records(
         self,

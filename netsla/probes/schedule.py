@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
-_BATCH = 400  # probes that a tick should carry: enough to spread its cost, few enough to leave within some 3 ms
+_BATCH = 500  # probes that a tick should carry: enough to spread its cost, few enough to leave within some 4 ms
 _SHORTEST_NS, _LONGEST_NS = 20_000_000, 100_000_000  # of a tick, as far as intervals allow it
 
 

@@ -51,37 +51,39 @@ class Sender:
     """Sends slices of lanes."""
 
     def __init__(
-        self, flights: Flights, outlet: Outlet, clock: Clock, relieve: Callable[[Channel], bool], faults: OwnFaults
+        self,
+        flights: Flights,
+        outlet: Outlet,
+        clock: Clock,
+        faults: OwnFaults,
+        wait: Callable[[], None],
+        relieve: Callable[[Channel], bool],
     ) -> None:
-        """`relieve` reads the errors that wait on a channel, and tells whether there was one."""
-        self._flights, self._outlet, self._clock, self._relieve = flights, outlet, clock, relieve
-        self._faults = faults
+        """`wait` returns when it is time to send; `relieve` reads a channel's errors, tells whether there was one."""
+        self._flights, self._outlet, self._clock, self._faults = flights, outlet, clock, faults
+        self._wait, self._relieve = wait, relieve
         self._words = random_words(_WORDS)
 
-    def send(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> int:
-        """Send positions [begin, stop) of a lane; returns the number of the first flight."""
+    def send(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> tuple[int, int]:
+        """Send positions [begin, stop) of a lane; returns the number of the first flight, and its monotonic time."""
         assert lane.outbox is not None
-        first, count = self._flights.head, stop - begin
-        nonces = self._nonces(count)
+        flights, count = self._flights, stop - begin
+        first, nonces = flights.head, self._nonces(count)
         packets = lane.outbox.packets[begin:stop]
         icmp.stamp(packets, np.arange(first, first + count, dtype=np.uint64), nonces)
         if lane.checksum:
             icmp.checksum(packets)
-        self._enter(lane, slot, begin, stop, nonces)
+        at = flights.places(first, count)
+        flights.enter(at, lane.flights[begin:stop])
+        flights.nonce[at], flights.slot[at], flights.channel[at] = nonces, slot, lane.channel
+        flights.head += count
+        self._wait()
+        mono, wall = self._clock.both()
+        flights.mono_ns[at], flights.wall_ns[at] = mono, wall
         failed = push_out(lane.outbox, channel.fd, begin, stop, lambda: self._relieve(channel))
         if failed:
             self._take_back(first - begin, failed, channel)
-        return first
-
-    def _enter(self, lane: Lane, slot: int, begin: int, stop: int, nonces: npt.NDArray[np.uint64]) -> None:
-        """Write the flights of a slice into the ring."""
-        flights, count = self._flights, stop - begin
-        at = flights.places(flights.head, count)
-        flights.ring[at] = lane.flights[begin:stop]
-        mono, wall = self._clock.both()
-        flights.nonce[at], flights.slot[at], flights.channel[at] = nonces, slot, lane.channel
-        flights.mono_ns[at], flights.wall_ns[at] = mono, wall
-        flights.head += count
+        return first, mono
 
     def _take_back(self, shift: int, failed: list[tuple[int, int]], channel: Channel) -> None:
         """These never left."""

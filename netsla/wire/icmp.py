@@ -7,6 +7,8 @@ that it is found in echoes, in packets looped back with a time stamp, and in ful
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,12 +34,21 @@ def requests(family: int, size: int, count: int, identifier: int = 0) -> Bytes:
 
 def stamp(packets: Bytes, numbers: Words, nonces: Words) -> None:
     """Write sequence and token into packets, in place."""
-    sequence = numbers & np.uint64(0xFFFF)
-    packets[:, 6] = sequence >> np.uint64(8)
-    packets[:, 7] = sequence & np.uint64(0xFF)
-    token = np.empty((len(packets), 2), "<u8")
-    token[:, 0], token[:, 1] = numbers, nonces
-    packets[:, -TOKEN:] = token.view(np.uint8)
+    fields = packets.view(_fields(packets.shape[1]))[:, 0]
+    fields["sequence"], fields["number"], fields["nonce"] = numbers & np.uint64(0xFFFF), numbers, nonces
+
+
+@lru_cache(64)
+def _fields(width: int) -> np.dtype[np.void]:
+    """What a send decides, of packets of so many bytes."""
+    return np.dtype(
+        {
+            "names": ["sequence", "number", "nonce"],
+            "formats": [">u2", "<u8", "<u8"],
+            "offsets": [6, width - 16, width - 8],
+            "itemsize": width,
+        }
+    )
 
 
 def checksum(packets: Bytes) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from bisect import bisect_left
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +18,19 @@ def test_every_probe_is_counted_once_between_first_and_last(first: int, more: in
     audit.late(first, first + more, probes)
     assert sum(audit.lateness) == probes
     assert first * probes <= audit.lateness_ns <= (first + more) * probes
+
+
+@given(st.integers(0, 2 * SECOND), st.integers(0, 2 * SECOND), st.integers(1, 300))
+def test_each_probe_is_counted_as_late_as_it_was(first: int, more: int, probes: int) -> None:
+    audit = Audit()
+    audit.late(first, first + more, probes)
+    late = [Fraction(first) + Fraction(more * nth, probes) for nth in range(1, probes + 1)]
+    bounds = [round(bound * SECOND) for bound in LATENESS_BOUNDS]
+    expected = [0] * (len(bounds) + 1)
+    for each in late:
+        expected[bisect_left(bounds, each)] += 1
+    assert audit.lateness == expected
+    assert audit.lateness_ns == int(sum(late))
 
 
 @pytest.mark.parametrize(("late_ns", "place"), [(0, 0), (100_000, 0), (100_001, 1), (MILLISECOND, 2), (SECOND + 1, 11)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from netsla.model import MILLISECOND, SECOND, Outcome, Reason, SampleFlag, Sampl
 from netsla.probes import channel
 from netsla.probes.icmp import IcmpProber
 from netsla.probes.prober import LATENESS_BOUNDS
-from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, fleet, reasons, target
+from tests.probes.wiring import SPEC, STEP, Drive, Echo, Namespace, Wire, count, fleet, reasons, target
 
 pytestmark = pytest.mark.netns
 Make = Callable[[Sequence[Target]], Drive]
@@ -328,6 +329,28 @@ def test_its_own_thread_probes_and_tells_how_late_it_was(wire: Wire) -> None:
     assert facts.ticks > 0
     assert not samples.flags.any()
     assert SampleFlag.USER_STAMP not in samples.flags
+
+
+def test_a_tick_that_begins_early_sends_on_time(wire: Wire, drive: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = drive(fleet(200))
+    one.run(1, wire)
+    early = 300_000
+    due = one.prober._due + STEP
+    one.clock.ahead += STEP - early
+    left_before: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        left_before.append(len(wire.echoes()))
+        one.clock.ahead += round(seconds * SECOND)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    before = one.prober._audit.lateness[0]
+    one.prober.step(due)
+    echoes = wire.echoes()
+    assert left_before == [0]
+    assert len(echoes) > 5
+    assert one.clock.mono() == due - one.prober._offset
+    assert one.prober._audit.lateness[0] - before == len(echoes)  # to the nanosecond, by this clock
 
 
 def test_the_newest_targets_win_over_a_row_that_moves(namespace: Namespace, drive: Make) -> None:
