@@ -50,7 +50,7 @@ log = logging.getLogger("netsla")
 Result = TypeVar("Result")
 
 _TURN_S = 1.0  # how often the engine counts and judges
-_ASIDE_S = 0.008  # after the second: between the ticks of the probers, that it may hold up none of them
+_ASIDE_S = 0.055  # after the second: probers begin to send every 0.1 s, and should not be held up by it
 _PATIENCE_S = 4.0  # less than whoever asks waits for an answer
 _REMEMBERING = "what was recorded before this start is being read back; until then there are no figures"
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)

@@ -17,7 +17,7 @@ from netsla.model import SECOND, RowArray, Target
 from netsla.probes.batch import Outbox
 from netsla.probes.channel import Options
 from netsla.probes.flight import OUT, RECORD, Records
-from netsla.probes.schedule import Timetable, tick_ns
+from netsla.probes.schedule import Timetable, pace_ns, tick_ns
 from netsla.probes.sockets import NOWHERE
 from netsla.wire import icmp
 
@@ -63,6 +63,7 @@ class Layout:
     rows: int
     in_flight: int
     tick_ns: int
+    pace_ns: int
     packet_bytes: int
 
 
@@ -98,14 +99,14 @@ def lay_out(targets: Sequence[Target], generations: dict[int, int]) -> Layout:
         key = (options, spec.interval_ns, spec.timeout_ns, spec.size)
         groups.setdefault(key, []).append((target, high, low))
     lanes = [_lane(*key, members) for key, members in groups.items()]
-    rate = sum(SECOND / target.spec.interval_ns for target in targets)
     waits = [(t.spec.timeout_ns + HORIZON_NS) / t.spec.interval_ns for t in targets]
     return Layout(
         lanes,
         {target.row: target for target in targets},
         max((target.row for target in targets), default=-1) + 1,
         int(sum(waits)) + 4 * len(targets),
-        tick_ns(rate, {target.spec.interval_ns for target in targets}),
+        tick_ns({target.spec.interval_ns for target in targets}),
+        pace_ns(sum(SECOND / target.spec.interval_ns for target in targets)),
         max((target.spec.size for target in targets), default=56) + 128,
     )
 

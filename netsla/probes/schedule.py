@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
-_BATCH = 500  # probes that a tick should carry: enough to spread its cost, few enough to leave within some 4 ms
-_SHORTEST_NS, _LONGEST_NS = 20_000_000, 100_000_000  # of a tick, as far as intervals allow it
+LONGEST_NS = 100_000_000  # of a tick, as far as intervals allow it
+_PACE_NS = 10_000  # what it takes to send and to read a probe, with ease
 
 
 def phase_share(key: str) -> int:
@@ -25,17 +25,21 @@ def phase_share(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
 
 
-def tick_ns(rate: float, intervals_ns: Collection[int]) -> int:
-    """Length of a tick for `rate` probes/s: whole grains, 20 to 100 ms, and a divisor of every interval.
+def tick_ns(intervals_ns: Collection[int], wanted_ns: float = LONGEST_NS) -> int:
+    """Length of a tick: whole grains, as near as may be to what is wanted, and a divisor of every interval.
 
     A probe is then sent in the same tick of each of its intervals: they are as regular as the ticks. Where no
     length divides all intervals it is one grain, or the shortest interval.
     """
-    wanted = min(max(_BATCH / rate * 1e9, _SHORTEST_NS), _LONGEST_NS) if rate else _LONGEST_NS
     common = math.gcd(*intervals_ns)
-    lengths = [ns for ns in range(GRAIN_NS, _LONGEST_NS + 1, GRAIN_NS) if common % ns == 0]
-    nearest = min(lengths, key=lambda ns: max(ns / wanted, wanted / ns), default=0)
+    lengths = [ns for ns in range(GRAIN_NS, LONGEST_NS + 1, GRAIN_NS) if common % ns == 0]
+    nearest = min(lengths, key=lambda ns: max(ns / wanted_ns, wanted_ns / ns), default=0)
     return nearest or min(GRAIN_NS, *intervals_ns)
+
+
+def pace_ns(rate: float) -> int:
+    """Time from one probe of a tick to the next, where the ticks carry `rate` probes/s: a fifth of each stays free."""
+    return int(min(_PACE_NS, 0.8e9 / rate)) if rate else _PACE_NS
 
 
 class Timetable:

@@ -27,13 +27,14 @@ from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
-from netsla.probes.schedule import Timetable, tick_ns
+from netsla.probes.schedule import LONGEST_NS, Timetable, tick_ns
 from netsla.probes.sender import REASONS
 
 _STALL_NS = 500 * MILLISECOND  # slots older than this were missed
 _TOLD_NS = 120 * SECOND  # missed slots told one by one (see netsla.probes.icmp)
 _STEP_NS = MILLISECOND
-_TICK_SHARE = 8  # a handshake costs many times an echo, so a tick carries fewer
+_BATCH = 50  # handshakes that a tick should begin: within some 3 ms
+_SHORTEST_NS = 20 * MILLISECOND  # of a tick, as far as intervals allow it
 _INFO_BYTES, _RTT_AT, _RETRANS_AT = 104, 68, 100  # struct tcp_info, linux/tcp.h
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _IPV6_UNICAST_HOPS, _IPV6_TCLASS, _IP_BIND_ADDRESS_NO_PORT = 16, 67, 24
@@ -130,8 +131,9 @@ class TcpProber:
 
     def load(self, targets: Sequence[Target]) -> None:
         """Build the new timetable here, let the thread take it at its next tick."""
-        rate = _TICK_SHARE * sum(SECOND / target.spec.interval_ns for target in targets)
-        tick = tick_ns(rate, {target.spec.interval_ns for target in targets})
+        rate = sum(SECOND / target.spec.interval_ns for target in targets)
+        wanted = max(_BATCH * SECOND / rate, _SHORTEST_NS) if rate else LONGEST_NS
+        tick = tick_ns({target.spec.interval_ns for target in targets}, min(wanted, LONGEST_NS))
         self._pending = _lanes(targets), {target.row for target in targets}, tick
 
     def start(self) -> None:

@@ -335,7 +335,7 @@ def test_a_tick_that_begins_early_sends_on_time(wire: Wire, drive: Make, monkeyp
     one = drive(fleet(200))
     one.run(1, wire)
     early = 300_000
-    due = one.prober._due + STEP
+    due = one.prober._tick_due + STEP
     one.clock.ahead += STEP - early
     left_before: list[int] = []
 
@@ -351,6 +351,32 @@ def test_a_tick_that_begins_early_sends_on_time(wire: Wire, drive: Make, monkeyp
     assert len(echoes) > 5
     assert one.clock.mono() == due - one.prober._offset
     assert one.prober._audit.lateness[0] - before == len(echoes)  # to the nanosecond, by this clock
+
+
+def test_what_is_much_leaves_in_turns_that_are_read_in_between(
+    wire: Wire, drive: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = drive(fleet(12_000))
+    one.run(0.2, wire)
+    tick_ns, begun = one.prober._layout.tick_ns, one.prober._tick_due + STEP
+    one.clock.ahead += STEP
+    slept: list[int] = []
+    unread: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(len(wire.echoes()))
+        unread.append(sum(channel.unread for _, channel in one.prober._sockets))
+        one.clock.ahead += round(seconds * SECOND)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    one.prober.step(begun)
+    rest = len(wire.echoes())
+    assert slept == [500, 500]
+    assert unread == [0, 0]
+    assert 0 < rest < 500
+    assert one.clock.mono() + one.prober._offset == begun + 1000 * 10_000
+    assert tick_ns == STEP
+    assert sum(one.prober._audit.lateness[1:]) == 0  # by this clock, each turn left when it was due
 
 
 def test_the_newest_targets_win_over_a_row_that_moves(namespace: Namespace, drive: Make) -> None:

@@ -74,6 +74,7 @@ def test_nobody_at_all() -> None:
     assert (layout.lanes, layout.rows, layout.in_flight) == ([], 0, 0)
 
 
-@pytest.mark.parametrize(("count", "wanted"), [(100, 100), (10_000, 50), (50_000, 20)])
-def test_ticks_follow_the_load(count: int, wanted: int) -> None:
-    assert lay_out(fleet(count), {}).tick_ns == wanted * 1_000_000
+@pytest.mark.parametrize(("count", "pace"), [(0, 10_000), (1000, 10_000), (8000, 10_000), (16_000, 5000)])
+def test_a_tick_ends_before_the_next_begins(count: int, pace: int) -> None:
+    layout = lay_out(fleet(count, replace(SPEC, interval_ns=SECOND // 10)), {})
+    assert (layout.tick_ns, layout.pace_ns) == (100_000_000, pace)

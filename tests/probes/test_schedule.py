@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsla.model import MILLISECOND, SECOND
-from netsla.probes.schedule import GRAIN_NS, Timetable, phase_share, tick_ns
+from netsla.probes.schedule import GRAIN_NS, LONGEST_NS, Timetable, pace_ns, phase_share, tick_ns
 
 INTERVALS = st.sampled_from(
     [3_333_333, 10 * MILLISECOND, 25 * MILLISECOND, 333_333_333, SECOND, 7 * SECOND, 60 * SECOND]
@@ -80,38 +80,37 @@ def test_times_of_follow_the_grains() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "intervals", "wanted"),
+    ("intervals", "wanted", "tick"),
     [
-        (0, [], 100),
-        (100, [1000], 100),
-        (4_000, [1000], 100),
-        (5_000, [1000], 100),
-        (7_000, [1000], 100),
-        (8_000, [1000], 50),
-        (10_000, [1000], 50),
-        (20_000, [1000], 20),
-        (50_000, [1000], 20),
-        (10, [200, 1000, 60_000], 100),
-        (10, [80, 1000], 40),
-        (50_000, [50, 1000], 10),
-        (10, [70, 1000], 10),
-        (10, [1, 1000], 1),
-        (10, [15], 10),
+        ([], 100, 100),
+        ([1000], 100, 100),
+        ([1000], 80, 100),
+        ([1000], 60, 50),
+        ([1000], 20, 20),
+        ([200, 1000, 60_000], 100, 100),
+        ([80, 1000], 100, 40),
+        ([50, 1000], 20, 10),
+        ([70, 1000], 100, 10),
+        ([1, 1000], 100, 1),
+        ([15], 100, 10),
     ],
 )
-def test_a_tick_is_as_long_as_the_load_allows_and_divides_every_interval(
-    rate: float, intervals: list[int], wanted: int
-) -> None:
-    assert tick_ns(rate, [one * MILLISECOND for one in intervals]) == wanted * MILLISECOND
+def test_a_tick_is_as_long_as_wanted_and_divides_every_interval(intervals: list[int], wanted: int, tick: int) -> None:
+    assert tick_ns([one * MILLISECOND for one in intervals], wanted * MILLISECOND) == tick * MILLISECOND
 
 
-@given(st.floats(0, 1e6), st.lists(st.integers(MILLISECOND, 100 * SECOND), min_size=1))
-def test_a_tick_is_never_longer_than_an_interval(rate: float, intervals: list[int]) -> None:
-    shortest = min(intervals)
-    assert min(GRAIN_NS, shortest) <= tick_ns(rate, intervals) <= min(100 * MILLISECOND, shortest)
+@given(st.lists(st.integers(MILLISECOND, 100 * SECOND), min_size=1))
+def test_a_tick_is_never_longer_than_an_interval(intervals: list[int]) -> None:
+    assert min(GRAIN_NS, *intervals) <= tick_ns(intervals) <= min(LONGEST_NS, *intervals)
 
 
-@given(st.floats(0, 1e5), st.lists(st.integers(1, 6000), min_size=1))
-def test_every_interval_of_whole_grains_is_a_whole_number_of_ticks(rate: float, grains: list[int]) -> None:
-    tick = tick_ns(rate, [one * GRAIN_NS for one in grains])
+@given(st.floats(1e6, 1e8), st.lists(st.integers(1, 6000), min_size=1))
+def test_every_interval_of_whole_grains_is_a_whole_number_of_ticks(wanted: float, grains: list[int]) -> None:
+    tick = tick_ns([one * GRAIN_NS for one in grains], wanted)
     assert not any(one * GRAIN_NS % tick for one in grains)
+
+
+@given(st.floats(0, 1e6))
+def test_the_probes_of_a_tick_leave_within_it(rate: float) -> None:
+    assert 0 < pace_ns(rate) <= 10_000
+    assert pace_ns(rate) * rate <= 0.8e9
