@@ -190,7 +190,7 @@ async def test_what_the_broker_refuses_stays_pending_and_holds_up_nobody_else(tm
             good = await ours.put("good/e/o", 3)
             await heard.until(lambda: heard.ids == set(good))
             await ours.troubled("not authorized")
-            assert ours.outbox.pending("mqtt") == 2
+            await until(lambda: ours.outbox.pending("mqtt") == 2, 10)
             acl.write_text("topic readwrite #\n")
             broker.send(signal.SIGHUP)
             await ours.drained()
