@@ -19,6 +19,8 @@ from netsla.wire.labelling import OWN
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?", re.ASCII)
 _ZONE = re.compile(r"[^\s/%]{1,15}")  # an interface's name: IFNAMSIZ less the NUL
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_COLUMNS = ("id", "address", "labels")
+_ALSO = {"ip": "address", "host": "address", "hostname": "address", "name": "id", "endpoint": "id"}
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 
@@ -76,7 +78,8 @@ def _is_group(text: str, family: str) -> bool:
 
 def _host_name(text: str) -> str:
     if "://" in text:
-        raise Wrong(f"{text!r} is a URL", "write the host alone; the probe says port and type")
+        shown = re.sub(r"//[^@]*@", "//…@", text)  # what stands before @ is a secret
+        raise Wrong(f"{shown!r} is a URL", "write the host alone; the probe says port and type")
     if "/" in text:
         raise Wrong(f"{text!r} is a network", "an endpoint is one host; list many in an addresses_file")
     if re.fullmatch(r"[^:]+:\d+|\[.*\](:\d+)?", text):
@@ -135,15 +138,30 @@ def rows(text: str, file: str, faults: Faults) -> list[Row]:
 
 def _columns(header: list[str], file: str, faults: Faults) -> dict[str, int] | None:
     place = Place(file)
-    unknown = [name for name in header if name not in {"id", "address", "labels"}]
+    unknown = [name for name in header if name not in _COLUMNS]
+    if len(unknown) == len(header):
+        other = next((mark for mark in (";", "\t", "|") if any(mark in name for name in header)), "")
+        problem = (
+            f"columns are separated by commas, not by {other!r}"
+            if other
+            else "the first line does not name the columns"
+        )
+        faults.add(place, problem, "write: id,address or id,address,labels")
+        return None
     for name in unknown:
         at = Place(file, 1, 1 + sum(len(n) + 1 for n in header[: header.index(name)]))
-        faults.add(at, f"unknown column {name!r}", meant(name, ("id", "address", "labels")))
+        faults.add(at, f"unknown column {name!r}", _meant_column(name))
     if not {"id", "address"} <= set(header) or len(set(header)) < len(header):
         if not unknown:
             faults.add(place, "the first line does not name the columns", "write: id,address or id,address,labels")
         return None
     return None if unknown else {name: i for i, name in enumerate(header)}
+
+
+def _meant_column(name: str) -> str:
+    guess = _ALSO.get(name.casefold(), "")
+    guess = f"did you mean {guess!r}?" if guess else meant(name, _COLUMNS)
+    return guess if guess.startswith("did") else f"{guess}; more about an endpoint is a label: {name or 'city'}=…"
 
 
 def _row(fields: list[str], columns: dict[str, int], place: Place, faults: Faults) -> Row | None:

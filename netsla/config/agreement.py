@@ -69,8 +69,9 @@ def build(table: AgreementTable, shelf: Shelf, faults: Faults) -> Built:
 def _plan(table: AgreementTable, shelf: Shelf, faults: Faults) -> PlanTable | None:
     if table.plan is None or shelf.standalone:
         return None
-    if table.plan not in shelf.plans and table.plan not in shelf.declared_plans:
-        remedy = meant(table.plan, shelf.declared_plans) or "write it under plans:, or write its keys in here"
+    declared = shelf.declared_plans
+    if declared is not None and table.plan not in declared:
+        remedy = meant(table.plan, declared) or "write it under plans:, or write its keys in here"
         faults.add(table.place("plan"), f"unknown plan {table.plan!r}", remedy)
     return shelf.plans.get(table.plan)
 

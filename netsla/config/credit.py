@@ -71,6 +71,8 @@ def _rule(
     table: CreditRuleTable, metrics: Mapping[str, Metric], written: frozenset[str], faults: Faults
 ) -> CreditRule | None:
     name, basis = table.objective, table.basis
+    if table.gives("basis") and table.node.get("basis") is None:
+        return None  # a wrong basis is reported already: what fits it is not known
     if name not in metrics:
         if name not in written:
             remedy = meant(name, written) or "add it to objectives:"

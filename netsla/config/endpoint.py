@@ -26,11 +26,14 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What agreements refer to: probes, plans, and the folders in which an addresses_file may lie."""
+    """What agreements refer to: probes, plans, and the folders in which an addresses_file may lie.
+
+    `declared_plans`: the names written, rightly or wrongly; None when the whole key is wrong.
+    """
 
     library: Library
     plans: dict[str, PlanTable] = field(default_factory=dict)
-    declared_plans: frozenset[str] = frozenset()
+    declared_plans: frozenset[str] | None = frozenset()
     folders: tuple[Path, ...] = ()
     terms: dict[int, Terms] = field(default_factory=dict)  # of plans that an agreement takes as they are
     standalone: bool = False  # an evidence pack: `plan` is only a name, endpoints may lack an address
@@ -62,6 +65,7 @@ class Yard:
         """All of them, in the order of the file; rows of an addresses_file in its order."""
         if not self.table.endpoints and not self.table.node["endpoints"].cut:
             self.faults.add(self.table.place("endpoints"), "endpoints: nothing to measure", "add at least one endpoint")
+            self._resolve(self.layers, f"agreement {self.table.id!r}")  # for what is wrong there, too
         found: list[Endpoint] = []
         for one in self.table.endpoints:
             found += self._group(one) if one.gives("addresses_file") else self._single(one)

@@ -29,6 +29,7 @@ def check(built: Sequence[Built], references: Sequence[Reference], faults: Fault
         for terms in one.terms:
             _budget(one.agreement, terms, faults)
         _credits(one, faults)
+        _promises(one, faults)
     _vendors(built, faults)
     _crowds(built, faults)
 
@@ -84,6 +85,13 @@ def _credits(one: Built, faults: Faults) -> None:
             limit = percent_text(rule.tiers[0].limit)
             problem = f"credits for {rule.objective!r} begin below {limit}, while its target {target.text} is still met"
             faults.add(one.table.place("credits"), problem, "lower the first tier, or raise the target", warning=True)
+
+
+def _promises(one: Built, faults: Faults) -> None:
+    """An agreement without objectives is more often a forgotten plan than a wish."""
+    if not any(terms.ids for terms in one.terms):
+        problem = f"agreement {one.agreement.id!r} promises nothing: it is measured and never judged"
+        faults.add(one.table.place("id"), problem, "name its plan, or add objectives", warning=True)
 
 
 def _vendors(built: Sequence[Built], faults: Faults) -> None:

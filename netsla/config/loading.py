@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from netsla.config import agreement as agreements
-from netsla.config import lint, probe, receiver, terms
+from netsla.config import hints, lint, probe, receiver, terms
 from netsla.config.agreement import Built
 from netsla.config.digest import digest
 from netsla.config.endpoint import Shelf
@@ -117,14 +117,17 @@ def _shelf(table: ConfigTable, folder: Path, faults: Faults) -> Shelf:
     written = table.node.get("probes")
     library = probe.library(written if isinstance(written, Map) else None, table.probes, faults)
     plans = table.node.get("plans")
-    declared = frozenset(plans.keys_at) if isinstance(plans, Map) else frozenset()
-    return Shelf(library, table.plans, declared, (folder,))
+    declared = frozenset(plans.keys_at) if isinstance(plans, Map) else None
+    lost = declared is None and (table.gives("plans") or hints.misspelt(ConfigTable, table.node, "plans"))
+    return Shelf(library, table.plans, None if lost else declared or frozenset(), (folder,))
 
 
 def _agreement_tables(table: ConfigTable, folder: Path, faults: Faults) -> Iterator[AgreementTable]:
     yield from table.agreements
     if table.agreements_dir is None:
-        if not table.gives("agreements") and not table.gives("agreements_dir"):
+        if any(hints.misspelt(ConfigTable, table.node, key) for key in ("agreements", "agreements_dir")):
+            pass  # reported already
+        elif not table.gives("agreements") and not table.gives("agreements_dir"):
             faults.add(table.place(), "there is no agreement", "add agreements: […] or agreements_dir: agreements.d")
         elif not table.agreements and not table.node.cut and not table.gives("agreements_dir"):
             faults.add(table.place("agreements"), "no agreement: nothing is measured", "add one", warning=True)
@@ -286,7 +289,9 @@ def _broker(table: MqttTable, faults: Faults) -> tuple[str, int, bool]:
     except ValueError:
         faults.add(place, "url: not a URL", remedy)
         return "", 0, False
-    if url.scheme not in MQTT_PORTS:
+    if "://" not in table.url:
+        faults.add(place, "url: it begins with no scheme", f"{remedy}, or mqtt:// without TLS")
+    elif url.scheme not in MQTT_PORTS:
         faults.add(place, f"url: scheme {url.scheme!r} is not known", f"{meant(url.scheme, MQTT_PORTS)}; {remedy}")
     elif url.username is not None or url.password is not None:
         faults.add(place, "url: secrets do not stand in a URL", "use username and password_file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -135,8 +136,19 @@ def _statistic(metric: Metric, keys: Layers, faults: Faults) -> tuple[str, Fract
             return text, ratio
     if allowed and text not in allowed:
         known = ", ".join(allowed) + (", p95, p99.9 …" if metric is Metric.LATENCY else "")
-        faults.add(keys.place("statistic"), f"statistic: {text!r} is not known for {metric}", f"write {known}")
+        likely = _likely_statistic(text) if metric is Metric.LATENCY else ""
+        faults.add(
+            keys.place("statistic"), f"statistic: {text!r} is not known for {metric}", likely or f"write {known}"
+        )
     return text, None
+
+
+def _likely_statistic(text: str) -> str:
+    """What `95`, `95th`, `avg` or `median` was meant to be."""
+    number = re.fullmatch(r"(?:p|q)?-?(\d{1,2}(?:\.\d+)?)(?:th|%|th percentile)?", text.casefold())
+    word = {"avg": "mean", "average": "mean", "median": "p50", "maximum": "max", "minimum": "min"}.get(text.casefold())
+    likely = f"p{number[1]}" if number else word
+    return f"did you mean {likely!r}?" if likely else ""
 
 
 def _check_target(metric: Metric, target: Bound, place: Place, faults: Faults) -> None:
@@ -177,7 +189,10 @@ def _check_feed(name: str, metric: Metric, keys: Layers, setting: Setting, fault
     if not chosen:
         problem = f"objective {name!r} needs probe {wanted!r}, which {setting.whose} does not use"
         names = [spec.name for spec in setting.probes]
-        remedy = f"{meant(wanted, names)} Or leave the objective out there: {{id: {name}, drop: true}}"
+        guess = meant(wanted, names)
+        remedy = (
+            f"{guess}{'' if guess.endswith('?') else '.'} Or leave the objective out there: {{id: {name}, drop: true}}"
+        )
         faults.add(keys.place("probe"), problem, remedy)
     elif not any(spec.type in FEEDS[metric] for spec in chosen):
         which = "probe " + repr(wanted) if wanted else f"the probes of {setting.whose}"

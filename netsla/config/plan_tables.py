@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import (
+    ConfigDict,
     Field,
 )
 
@@ -32,12 +33,15 @@ from netsla.config.reading import (
     whole,
 )
 from netsla.config.source import Map, Scalar, Seq
-from netsla.config.table import Table
+from netsla.config.table import Table, by_word, either
 
 
 class ProbeTable(Table):
     """A way to probe."""
 
+    model_config = ConfigDict(
+        json_schema_extra=by_word("type", {"icmp": ((), ("port", "rst")), "tcp": (("port",), ("size", "df"))}, "icmp")
+    )
     type: Annotated[str, lookup("icmp", "tcp")] = Field(description="icmp (echo) or tcp (handshake).")
     interval: ProbeInterval = Field(1_000_000_000, description="Time from one probe to the next.")
     timeout: ProbeTimeout | None = Field(None, description="Tmax: a later reply is lost. icmp 3s, tcp 900ms.")
@@ -79,7 +83,9 @@ class MeasurementTable(Table):
     unknown: Annotated[str, lookup("exclude", "up", "down")] | None = Field(
         None, description="What unknown time counts as."
     )
-    denominator: Text | None = Field(None, description="actual, or fixed:43200m.")
+    denominator: Text | None = Field(
+        None, description="actual, or fixed:43200m.", json_schema_extra={"pattern": r"^(actual|fixed:\s*\d+[a-z].*)$"}
+    )
     exclusions: Annotated[str, lookup("remove", "count_as_up")] | None = Field(None, description="Excluded time.")
     min_coverage: Percent | None = Field(None, description="Less measured time: insufficient data.")
     percentile_lost: Annotated[str, lookup("exclude", "infinite")] | None = Field(
@@ -100,8 +106,21 @@ class ClearTable(Table):
 class ReactionTable(Table):
     """When a bad judgement becomes an alert."""
 
+    model_config = ConfigDict(
+        json_schema_extra=by_word(
+            "type",
+            {
+                "immediate": ((), ("count", "x", "y", "n", "min_bad_intervals")),
+                "consecutive": (("count",), ("x", "y", "n", "min_bad_intervals")),
+                "xofy": (("x", "y"), ("count", "n", "min_bad_intervals")),
+                "average": (("n",), ("count", "x", "y", "min_bad_intervals")),
+                "burn": ((), ("count", "x", "y", "n")),
+                "forecast": ((), ("count", "x", "y", "n", "min_bad_intervals")),
+            },
+        )
+    )
     type: Annotated[str, lookup("immediate", "consecutive", "xofy", "average", "burn", "forecast")] = Field(
-        description="The rule."
+        description="immediate, consecutive, xofy, average, burn or forecast."
     )
     count: Annotated[int, whole(1, 10_000)] | None = Field(None, description="consecutive: bad judgements in a row.")
     x: Annotated[int, whole(1, 64)] | None = Field(None, description="xofy: bad judgements …")
@@ -124,7 +143,11 @@ class ObjectiveTable(Table):
     target: Target | None = Field(None, description='">= 99.9%" or "<= 50ms".')
     window: Window | None = Field(None, description="Over which time: 1m to 90d, or day, week, month, quarter, year.")
     severity: Annotated[str, lookup("P1", "P2", "P3")] | None = Field(None, description="P1 is the worst.")
-    statistic: Text | None = Field(None, description="latency: mean, min, max, p95 …; time_to_repair: mean or max.")
+    statistic: Text | None = Field(
+        None,
+        description="latency: mean, min, max, p95 …; time_to_repair: mean or max.",
+        json_schema_extra={"pattern": r"^(mean|min|max|p\d{1,3}(\.\d{1,6})?)$"},
+    )
     probe: Id | None = Field(None, description="Which probe; every one that can tell unless given.")
     scope: Annotated[str, lookup("all", "available")] | None = Field(
         None, description="All probes, or only while up; rolling windows all, calendar windows available."
@@ -140,6 +163,7 @@ class ObjectiveTable(Table):
 class TierTable(Table):
     """One step of a credit table; thresholds are strict, the last tier that applies counts."""
 
+    model_config = ConfigDict(json_schema_extra=either("below", "over"))
     below: Percent | None = Field(None, description="Applies when the figure is below this.")
     over: Duration | None = Field(None, description="Applies when the time is over this.")
     credit: Percent = Field(description="Share of the monthly charge.")
@@ -148,6 +172,19 @@ class TierTable(Table):
 class CreditRuleTable(Table):
     """What a broken promise costs."""
 
+    model_config = ConfigDict(
+        json_schema_extra=by_word(
+            "basis",
+            {
+                "availability": (("tiers",), ("days", "step", "credit")),
+                "cumulative_downtime": (("tiers",), ("days", "step", "credit")),
+                "per_outage": (("tiers",), ("days", "step", "credit")),
+                "days_per_started_hour": (("days",), ("tiers", "step", "credit")),
+                "per_step": (("step", "credit"), ("tiers", "days")),
+            },
+            "availability",
+        )
+    )
     objective: Id = Field(description="Id of the objective.")
     basis: Annotated[
         str, lookup("availability", "cumulative_downtime", "per_outage", "days_per_started_hour", "per_step")
@@ -175,6 +212,7 @@ class ClaimTable(Table):
 class ChronicTable(Table):
     """A right that repeated outages give."""
 
+    model_config = ConfigDict(json_schema_extra=either("outages", "downtime_over"))
     outages: Annotated[int, whole(1, 10_000)] | None = Field(None, description="So many outages …")
     each_over: Duration | None = Field(None, description="… each longer than this.")
     downtime_over: PositiveDuration | None = Field(None, description="Or so much downtime in all.")

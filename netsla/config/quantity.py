@@ -23,6 +23,16 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ROLLING_MIN_SECONDS, ROLLING_MAX_SECONDS = 60, 90 * 86_400
 
 _DURATION = re.compile("".join(rf"(?:(\d{{1,18}}){unit})?" for unit in UNITS), re.ASCII)
+_UNIT_NAMES = {
+    "ms": ("msec", "msecs", "millisecond", "milliseconds", "millis"),
+    "us": ("usec", "microsecond", "microseconds"),
+    "s": ("sec", "secs", "second", "seconds", "s"),
+    "m": ("min", "mins", "minute", "minutes"),
+    "h": ("hr", "hrs", "hour", "hours", "h"),
+    "d": ("day", "days", "d"),
+    "w": ("week", "weeks", "wk", "w"),
+    "y": ("year", "years", "yr"),
+}
 _NUMBER = re.compile(r"[-+]?(\d{1,18}\.?\d{0,18}|\.\d{1,18})", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,15})?)\s?%", re.ASCII)
 _TARGET = re.compile(r"(>=|<=)\s*(\S.*)")
@@ -79,9 +89,24 @@ def duration(text: str) -> int:
         return total
     if _NUMBER.fullmatch(text):
         raise Wrong(f"{text} has no unit", f"write a unit: {text.lstrip('+-')}s, or ms, m, h, d, w")
-    if re.fullmatch(r"\d*\.\d+(ms|us|[smhdwy])", text, re.ASCII):
-        raise Wrong(f"{text!r}: durations are whole numbers", "use a smaller unit: 1500ms, not 1.5s")
+    if decimal := re.fullmatch(r"(\d{0,9}\.\d{1,12}) ?(ms|us|[smhdwy])", text, re.ASCII):
+        nanoseconds = Fraction(decimal[1]) * UNITS[decimal[2]]
+        exact = nanoseconds.denominator == 1 and 0 < nanoseconds <= LONGEST_NS
+        remedy = f"write {duration_text(int(nanoseconds))}" if exact else "use a smaller unit: 1500ms, not 1.5s"
+        raise Wrong(f"{text!r}: durations are whole numbers", remedy)
+    if likely := _likely_duration(text):
+        raise Wrong(f"{text!r} is not a duration", f"write {likely}")
     raise Wrong(f"{text!r} is not a duration", "write for instance 500ms, 5m, 1h30m or 30d (larger units first)")
+
+
+def _likely_duration(text: str) -> str:
+    """What `5 days`, `30 D` or `10 min` was meant to be; empty when unclear (`1M`: a minute, a month?)."""
+    parts = re.fullmatch(r"(\d{1,18})\s*([a-zA-Zµ]+)", text, re.ASCII)
+    word = parts[2] if parts else ""
+    unit = (
+        word if word in UNITS else next((unit for unit, names in _UNIT_NAMES.items() if word.casefold() in names), "")
+    )
+    return f"{parts[1]}{unit}" if parts and unit else ""
 
 
 def percent(text: str) -> Fraction:
@@ -110,14 +135,16 @@ def target(text: str) -> Bound:
     if match is None:
         if text[:1] in "<>=≤≥":
             raise Wrong(f"{text!r} is not a target", "the comparison is >= or <=, then a value with its unit")
-        raise Wrong(f"{text!r} has no direction", f'write ">= {text}" or "<= {text}"')
+        likely = f"{text}%" if _NUMBER.fullmatch(text) else text
+        raise Wrong(f"{text!r} has no direction", f'write ">= {likely}" or "<= {likely}"')
     value = percent(match[2]) if "%" in match[2] else Fraction(_with_unit(match[2]))
     return Bound(at_least=match[1] == ">=", value=value, text=text)
 
 
 def _with_unit(text: str) -> int:
     if _NUMBER.fullmatch(text):
-        raise Wrong(f"{text} has no unit", f"write {text}% or {text}ms, whichever is meant")
+        time = f"{text}ms" if text.isdigit() else "50ms"
+        raise Wrong(f"{text} has no unit", f"write {_likely_percent(text)}, or a time such as {time}")
     return duration(text)
 
 
@@ -127,9 +154,12 @@ def span(text: str) -> Span:
         return Span(text, calendar=text)
     if text.isalpha():
         raise Wrong(f"{text!r} is not a window", meant(text, CALENDAR) + "; or a duration such as 5m")
+    if calendar := re.fullmatch(r"1? ?(day|week|month|quarter|year)s?", text):
+        raise Wrong(f"{text!r} is not a window", f"write {calendar[1]}, or a duration such as 30d")
     seconds, rest = divmod(duration(text), SECOND)
     if rest or not ROLLING_MIN_SECONDS <= seconds <= ROLLING_MAX_SECONDS:
-        raise Wrong(f"window {text} is out of range", "rolling windows are whole seconds from 1m to 90d")
+        remedy = "rolling windows are whole seconds from 1m to 90d; calendar ones day, week, month, quarter, year"
+        raise Wrong(f"{text} is out of range", remedy)
     return Span(text, seconds=seconds)
 
 

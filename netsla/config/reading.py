@@ -30,6 +30,14 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _NOT_TEXT = re.compile(r"true|false|[-+]?(\d+\.\d*|\.\d+)(e[-+]?\d+)?|[-+]\d+|\d+e[-+]?\d+", re.ASCII | re.IGNORECASE)
+_CURLY = tuple("\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb")  # what an editor for prose makes of quotes
+_ALSO = {
+    "availability": "uptime", "packet_loss": "packet_delivery", "loss": "packet_delivery", "pdr": "packet_delivery",
+    "delay": "latency", "rtt": "latency", "ipdv": "jitter", "mttr": "time_to_repair",
+    "ping": "icmp", "echo": "icmp", "http": "tcp", "https": "tcp", "connect": "tcp",
+    "1": "P1", "2": "P2", "3": "P3", "critical": "P1", "4": "ipv4", "6": "ipv6", "v4": "ipv4", "v6": "ipv6",
+    "ola": "internal", "supplier": "vendor", "total": "sum", "alert": "immediate",
+}  # fmt: skip  # words of other tools, and what they mean here
 _DECIMAL = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 
 DSCP = {
@@ -43,7 +51,9 @@ def text_of(node: Any) -> str:
     """The text of a scalar; a list, a mapping and the traps of YAML are wrong."""
     if not isinstance(node, Scalar):
         kind = "a list" if isinstance(node, Seq) else "a group of keys" if isinstance(node, Map) else "nothing"
-        raise Wrong(f"one value is expected here, not {kind}", 'put text with special characters in quotes: "…"')
+        remedy = 'put text with special characters in quotes: "…"'
+        single = isinstance(node, Seq) and len(node) == 1
+        raise Wrong(f"one value is expected here, not {kind}", "leave the brackets out" if single else remedy)
     if node.plain and (wrong := trap(node.text)):
         raise wrong
     return node.text.strip()
@@ -51,7 +61,14 @@ def text_of(node: Any) -> str:
 
 def reader(read: Callable[[str], T]) -> Callable[[Any], T]:
     """A validator for a node from a reader of text."""
-    return lambda node: read(text_of(node))
+
+    def read_node(node: Any) -> T:
+        text = text_of(node)
+        if text[:1] in _CURLY:
+            raise Wrong(f"{text} begins with a typographic quote, which YAML does not know", 'write straight ones: "…"')
+        return read(text)
+
+    return read_node
 
 
 def choice(words: Iterable[str]) -> Callable[[str], str]:
@@ -60,7 +77,10 @@ def choice(words: Iterable[str]) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text not in known:
-            raise Wrong(f"{text!r} is not known here", meant(text, known))
+            other = _ALSO.get(text.casefold())
+            raise Wrong(
+                f"{text!r} is not known here", f"did you mean {other!r}?" if other in known else meant(text, known)
+            )
         return text
 
     return read
@@ -218,11 +238,13 @@ def _text(read: Callable[[str], Any], **schema: Any) -> Leaf:
     return Leaf(reader(read), {"type": "string", **schema})
 
 
-_DURATION = {
-    "pattern": r"^(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?(\d+us)?$",
-    "examples": ["500ms", "5m", "1h30m"],
-}
+_LASTING = r"(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?(\d+us)?"
+_DURATION = {"pattern": f"^{_LASTING}$", "examples": ["500ms", "5m", "1h30m"]}
+_SHARE = r"(100(\.0+)?|\d{1,2}(\.\d+)?) ?%"
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d|24:00"
+_DATE = r"\d{4}-\d{2}-\d{2}"
+_WEEKDAY = "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in quantity.WEEKDAYS)
+_HOST = r"^([A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+(%\S{1,15})?)$"  # neither URL nor network, no port
 
 Text = Annotated[str, Leaf(read_text, {"type": ["string", "integer"]})]
 Id = Annotated[str, Leaf(read_id, {"type": ["string", "integer"], "pattern": "^[A-Za-z0-9._-]{1,128}$"})]
@@ -232,8 +254,10 @@ PositiveDuration = Annotated[int, _text(lasting(1_000, quantity.LONGEST_NS), **_
 ProbeInterval = Annotated[int, _text(lasting(SECOND // 100, 900 * SECOND), **_DURATION)]
 ProbeTimeout = Annotated[int, _text(lasting(SECOND // 1_000, 60 * SECOND), **_DURATION)]
 WebhookTimeout = Annotated[int, _text(lasting(SECOND // 10, 60 * SECOND), **_DURATION)]
-Percent = Annotated[Fraction, _text(quantity.percent, pattern=r"^(100(\.0+)?|\d{1,2}(\.\d+)?) ?%$", examples=["99.9%"])]
-Target = Annotated[Bound, _text(quantity.target, pattern=r"^(>=|<=)\s*\d", examples=[">= 99.9%", "<= 50ms"])]
+Percent = Annotated[Fraction, _text(quantity.percent, pattern=f"^{_SHARE}$", examples=["99.9%"])]
+Target = Annotated[
+    Bound, _text(quantity.target, pattern=rf"^(>=|<=)\s*({_SHARE}|{_LASTING})$", examples=[">= 99.9%", "<= 50ms"])
+]
 Window = Annotated[
     Span,
     Leaf(reader(quantity.span), {"anyOf": [{"enum": list(quantity.CALENDAR)}, {"type": "string", **_DURATION}]}),
@@ -243,21 +267,43 @@ ClockRange = Annotated[
     tuple[int, int],
     _text(quantity.clock_range, pattern=rf"^({_CLOCK})\s*-\s*({_CLOCK})$", examples=["00:00-06:00"]),
 ]
-Day = Annotated[date, _text(quantity.day, format="date")]
+Day = Annotated[date, _text(quantity.day, format="date", pattern=f"^{_DATE}$")]
 Moment = Annotated[
-    date | datetime, _text(quantity.moment, examples=["2026-02-01", "2026-02-01T02:00", "2026-02-01T02:00+01:00"])
+    date | datetime,
+    _text(
+        quantity.moment,
+        pattern=rf"^{_DATE}([T ]\d{{2}}.*)?$",
+        examples=["2026-02-01", "2026-02-01T02:00", "2026-02-01T02:00+01:00"],
+    ),
 ]
-Weekdays = Annotated[list[int], _text(quantity.weekdays, pattern="^[A-Za-z-]+$", examples=["mon", "mon-fri"])]
-Amount = Annotated[Decimal, Leaf(reader(read_decimal), {"type": ["number", "string"]})]
-Days = Annotated[Fraction, Leaf(reader(read_days), {"type": ["number", "string"]})]
+Weekdays = Annotated[
+    list[int], _text(quantity.weekdays, pattern=f"^({_WEEKDAY})(-({_WEEKDAY}))?$", examples=["mon", "mon-fri"])
+]
+_AMOUNT = {"type": ["number", "string"], "minimum": 0, "pattern": r"^\d{1,15}(\.\d{1,9})?$"}
+Amount = Annotated[Decimal, Leaf(reader(read_decimal), _AMOUNT)]
+Days = Annotated[Fraction, Leaf(reader(read_days), _AMOUNT)]
 Dscp = Annotated[
     int,
     Leaf(reader(read_dscp), {"anyOf": [{"enum": list(DSCP)}, {"type": "integer", "minimum": 0, "maximum": 63}]}),
 ]
 Labels = Annotated[
     tuple[tuple[str, str], ...],
-    Leaf(read_labels, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}}),
+    Leaf(
+        read_labels,
+        {
+            "type": "object",
+            "propertyNames": {"pattern": "^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$", "not": {"enum": sorted(OWN)}},
+            "additionalProperties": {"type": ["string", "integer"]},
+        },
+    ),
 ]
-Host = Annotated[str, _text(addresses.host, examples=["192.0.2.1", "2001:db8::1", "h.example"])]
+Host = Annotated[str, _text(addresses.host, pattern=_HOST, examples=["192.0.2.1", "2001:db8::1", "h.example"])]
 Numeric = Annotated[str, _text(addresses.literal, examples=["192.0.2.10", "2001:db8::10"])]
-Listen = Annotated[tuple[str, int], _text(addresses.listen, examples=["127.0.0.1:9469", "[::]:9469"])]
+Listen = Annotated[
+    tuple[str, int],
+    _text(
+        addresses.listen,
+        pattern=r"^(\[[0-9A-Fa-f:.]+(%\S+)?\]|[^:\[\]]+):\d{1,5}$",
+        examples=["127.0.0.1:9469", "[::]:9469"],
+    ),
+]

@@ -33,9 +33,20 @@ def zone(table: AgreementTable, faults: Faults) -> ZoneInfo:
     try:
         return ZoneInfo(table.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        remedy = meant(table.timezone, zoneinfo.available_timezones())
-        faults.add(table.place("timezone"), f"timezone: {table.timezone!r} is no IANA zone", remedy)
+        faults.add(
+            table.place("timezone"), f"timezone: {table.timezone!r} is no IANA zone", _likely_zone(table.timezone)
+        )
         return ZoneInfo("UTC")
+
+
+def _likely_zone(text: str) -> str:
+    """The zone that was meant; abbreviations and offsets mean none, for clocks change."""
+    known = zoneinfo.available_timezones()
+    cities = {name.rpartition("/")[2].casefold(): name for name in sorted(known, reverse=True) if "/" in name}
+    if city := cities.get(text.casefold().replace(" ", "_")):
+        return f"did you mean {city!r}?"
+    guess = meant(text, known) if "/" in text else ""
+    return guess if guess.startswith("did you") else "write the zone of a city, such as Europe/Berlin, or UTC"
 
 
 def instant(value: date | datetime, where: ZoneInfo) -> datetime:

@@ -3,7 +3,7 @@
 Rules: this file knows YAML, not netsla. It composes parser events itself, because that is ten times faster
 than PyYAML's nodes, because duplicate keys must be found, and because scalars must stay text: what
 `no`, `1:30` or `010` mean is decided by the reader of a key, which knows what it expects.
-Nothing here raises: mistakes go into :class:`Faults`.
+Nothing here raises: mistakes go into :class:`Faults`. No value is repeated in a message: it may be a secret.
 """
 
 from __future__ import annotations
@@ -114,6 +114,12 @@ class Seq(list[Any]):
 Node: TypeAlias = Scalar | Map | Seq
 
 
+def shown(key: str) -> str:
+    """A key as messages show it: after a colon in it (`{password:secret}`) stands what was meant as its value."""
+    name, colon, _ = key.partition(":")
+    return repr(f"{name}:…") if colon else repr(key)
+
+
 def read_text(path: Path, place: Place, faults: Faults) -> str | None:
     """The text of a UTF-8 file; on failure a fault at `place` (who asked for it), or in the file itself."""
     faults.opened(str(path))
@@ -135,13 +141,14 @@ def read_text(path: Path, place: Place, faults: Faults) -> str | None:
 
 def parse(text: str, file: str, faults: Faults) -> Node | None:
     """The one document in `text`, or None when it is empty or broken (then there is a fault)."""
+    composer = _Composer(file, faults)
     try:
-        return _Composer(file, faults).compose(text)
+        return composer.compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         problem = error.problem or error.context or "not valid YAML"
-        faults.add(place, f"not valid YAML: {problem}", _yaml_remedy(problem, text, place))
+        faults.add(place, f"not valid YAML: {problem}", _yaml_remedy(problem, text, place, composer.long))
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -153,11 +160,20 @@ def parse(text: str, file: str, faults: Faults) -> Node | None:
     return None
 
 
-def _yaml_remedy(problem: str, text: str, place: Place) -> str:
+def _yaml_remedy(problem: str, text: str, place: Place, long: tuple[int, int] | None) -> str:
+    """What to do; `long` are the first and last line of the last quoted text over several lines."""
     lines = text.split("\n")
     line = lines[place.line - 1] if place.line <= len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())] or "cannot start any token" in problem:
-        return "indent with spaces; put text that begins with a special character in quotes"
+    if long and long[1] == place.line:
+        return f"quotes were opened on line {long[0]} and end here: is one missing there?"
+    if "unexpected end of stream" in problem:
+        return "quotes or brackets were opened here and never closed"
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces, not with tabs"
+    if unquoted := re.search(r":\s+(>=?\s*\d[\d.]*\s?[%a-z]*)", line):
+        return f'put the target in quotes: "{unquoted[1].strip()}"'
+    if "cannot start any token" in problem:
+        return "put text that begins with a special character in quotes"
     if "mapping values are not allowed" in problem:
         return "put text that holds ': ' in quotes, and check the indentation"
     if "expected ','" in problem and re.search(r"[:,\[]\s*\$\{", line):
@@ -180,6 +196,7 @@ class _Composer:
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.open: list[tuple[Node, Scalar | None, str | None, int]] = []  # container, key due, anchor, count before
         self.count = 0
+        self.long: tuple[int, int] | None = None  # lines of the last quoted text that runs over several
 
     def compose(self, text: str) -> Node | None:
         root: Node | None = None
@@ -208,6 +225,8 @@ class _Composer:
             if event.tag is not None:
                 self._tagged(event)
             plain = not event.style
+            if not plain and event.end_mark.line > mark.line and event.style in "'\"":
+                self.long = (mark.line + 1, event.end_mark.line + 1)
             scalar = Scalar(event.value, plain, self.file, mark.line + 1, mark.column + 1)
             self.count += 1
             if event.anchor:
@@ -234,8 +253,14 @@ class _Composer:
         found = self.anchors.get(event.anchor)
         if found is None or any(anchor == event.anchor for _, _, anchor, _ in self.open):
             inside = any(anchor == event.anchor for _, _, anchor, _ in self.open)
-            problem = f"alias *{event.anchor} stands inside itself" if inside else f"unknown alias *{event.anchor}"
-            self._fail(event, problem, "define the anchor with & before it is used")
+            problem = (
+                "an alias that stands inside itself"
+                if inside
+                else "YAML reads *… as an alias, and knows none by this name"
+            )
+            self._fail(
+                event, problem, "put text that begins with * in quotes, or define the anchor with & before it is used"
+            )
         assert found is not None
         self.count += found[1]
         return self._placed(found[0], event)
@@ -263,7 +288,7 @@ class _Composer:
         first = holder.keys_at.get(key.text)
         if first is not None:
             where = f"line {first.line}, column {first.column}"
-            self.faults.add(key.place, f"duplicate key {key.text!r}, first at {where}", "remove one of them")
+            self.faults.add(key.place, f"duplicate key {shown(key.text)}, first at {where}", "remove one of them")
             return
         if key.text == "<<" and key.plain:
             self.faults.add(key.place, "merge keys (<<) are not supported", "write the shared part as a plan")
@@ -280,7 +305,8 @@ class _Composer:
 
     def _tagged(self, event: Any) -> None:
         if event.tag != "!":
-            self.faults.add(self._place(event), f"YAML tag {event.tag} is not supported", "remove it")
+            remedy = "put text that begins with ! in quotes, or remove the tag"
+            self.faults.add(self._place(event), "YAML reads !… as a tag, and tags are not supported", remedy)
 
     def _place(self, event: Any) -> Place:
         mark = event.start_mark

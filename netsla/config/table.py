@@ -1,7 +1,8 @@
-"""What every table of a configuration has in common: strict keys, and the node it came from."""
+"""What every table of a configuration has in common: strict keys, its node, and what editors are told of its rules."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import (
@@ -49,3 +50,26 @@ class Table(BaseModel):
     def value(self, key: str) -> Any:
         """The value of a key by its written name."""
         return getattr(self, key if key in type(self).model_fields else key + "_")
+
+
+def either(*keys: str) -> dict[str, Any]:
+    """JSON Schema: exactly one of some keys; `a+b` are two that go together."""
+    return {"oneOf": [{"required": key.split("+")} for key in keys]}
+
+
+def not_both(*keys: str) -> dict[str, Any]:
+    """JSON Schema: keys that exclude each other."""
+    return {"not": {"required": list(keys)}}
+
+
+def by_word(key: str, words: Mapping[str, tuple[Sequence[str], Sequence[str]]], default: str = "") -> dict[str, Any]:
+    """JSON Schema: for each word of a key the other keys that it needs, and those that mean nothing with it."""
+    return {
+        "allOf": [
+            {
+                "if": {"properties": {key: {"const": word}}, "required": [] if word == default else [key]},
+                "then": {"required": list(needed), "properties": dict.fromkeys(idle, False)},
+            }
+            for word, (needed, idle) in words.items()
+        ]
+    }

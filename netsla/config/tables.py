@@ -42,7 +42,7 @@ from netsla.config.reading import (
 )
 from netsla.config.secrets import Where, read_where
 from netsla.config.source import Map, Scalar
-from netsla.config.table import Table
+from netsla.config.table import Table, either, not_both
 from netsla.model import SECOND
 
 SecretPlace = Annotated[
@@ -76,11 +76,22 @@ class WebTable(Table):
 class MqttTable(Table):
     """The MQTT broker that is told of breaches."""
 
-    url: Text = Field(description="mqtt://host[:1883] or mqtts://host[:8883].")
+    model_config = ConfigDict(
+        json_schema_extra={
+            **not_both("password", "password_file"),
+            "dependentRequired": {"cert_file": ["key_file"], "key_file": ["cert_file"]},
+        }
+    )
+    url: Text = Field(
+        description="mqtt://host[:1883] or mqtts://host[:8883].",
+        json_schema_extra={"pattern": r"^mqtts?://[^@/?#]+/?$"},
+    )
     username: Text | None = Field(None, description="User name.")
     password: SecretPlace | None = Field(None, description="${ENV} or credential:NAME (systemd); never the secret.")
     password_file: Text | None = Field(None, description="File whose first line is the password.")
-    prefix: Text = Field("netsla", description="First part of every topic.")
+    prefix: Text = Field(
+        "netsla", description="First part of every topic.", json_schema_extra={"pattern": "^[^+#/]([^+#]*[^+#/])?$"}
+    )
     version: Annotated[str, lookup("5", "3.1.1")] = Field("5", description="MQTT version.")
     ca_file: Text | None = Field(None, description="Certificates to trust instead of the system's (PEM).")
     cert_file: Text | None = Field(None, description="Our client certificate (PEM).")
@@ -90,7 +101,10 @@ class MqttTable(Table):
 class WebhookTable(Table):
     """A URL that every event is posted to."""
 
-    url: Text = Field(description="https://… or http://…")
+    model_config = ConfigDict(json_schema_extra=not_both("secret", "secret_file"))
+    url: Text = Field(
+        description="https://… or http://…", json_schema_extra={"pattern": r"^https?://[^@/?#]+([/?][^#]*)?$"}
+    )
     secret: SecretPlace | None = Field(None, description="${ENV} or credential:NAME; signs what is posted.")
     secret_file: Text | None = Field(None, description="File whose first line is the secret.")
     timeout: WebhookTimeout = Field(10 * SECOND, description="An answer is waited for so long; 10s unless given.")
@@ -99,7 +113,10 @@ class WebhookTable(Table):
 class AlertmanagerTable(Table):
     """An Alertmanager of Prometheus, version 0.22 or later."""
 
-    url: Text = Field(description="http://alertmanager.example.net:9093; what stands before /api/v2/alerts.")
+    url: Text = Field(
+        description="http://alertmanager.example.net:9093; what stands before /api/v2/alerts.",
+        json_schema_extra={"pattern": r"^https?://[^@/?#]+(/[^?#]*)?$", "not": {"pattern": "/api/v2/alerts/?$"}},
+    )
 
 
 class ReferenceTable(Table):
@@ -165,6 +182,7 @@ class ServiceTable(Table):
 class MaintenanceWindowTable(Table):
     """Planned work, once (`at`) or again and again (`rrule` and `start`)."""
 
+    model_config = ConfigDict(json_schema_extra=either("at", "rrule+start"))
     rrule: Text | None = Field(None, description="RFC 5545 recurrence rule: FREQ=MONTHLY;BYDAY=2SU.")
     start: Clock | None = Field(None, description='Local time at which each occurrence starts: "02:00".')
     at: Moment | None = Field(None, description="Start of a single window: 2026-03-01T02:00.")
@@ -194,6 +212,7 @@ class ActiveTable(Table):
 class EndpointTable(TermsTable):
     """One end of a connection, or a file with thousands of them."""
 
+    model_config = ConfigDict(json_schema_extra=not_both("address", "addresses_file"))
     id: Id = Field(description="Name, unique in its agreement; with addresses_file, of the group.")
     address: Host | None = Field(None, description="Address or host name.")
     addresses_file: Text | None = Field(None, description="CSV with the header id,address[,labels].")
@@ -227,9 +246,11 @@ class AgreementTable(PlanTable):
     term: TermTable | None = Field(None, description="When it is in force.")
     service: ServiceTable | None = Field(None, description="What is delivered.")
     maintenance: MaintenanceTable | None = Field(None, description="Planned maintenance.")
-    endpoints: list[EndpointTable] = Field(description="What is measured.")
+    endpoints: list[EndpointTable] = Field(description="What is measured.", json_schema_extra={"minItems": 1})
     depends_on: list[Id] = Field([], description="Agreements this one stands on.")
-    severities: dict[str, SeverityTable] = Field({}, description="What P1, P2 and P3 mean.")
+    severities: dict[str, SeverityTable] = Field(
+        {}, description="What P1, P2 and P3 mean.", json_schema_extra={"propertyNames": {"enum": ["P1", "P2", "P3"]}}
+    )
     exclusions: list[Text] = Field([], description="What the contract does not count, in words.")
     reports: Text | None = Field(None, description="How and when figures are delivered, in words.")
     changes: Text | None = Field(None, description="How the agreement is changed, in words.")
@@ -238,6 +259,9 @@ class AgreementTable(PlanTable):
 class ConfigTable(Table):
     """A whole configuration of netsla."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["agreements"]}, {"required": ["agreements_dir"]}]}
+    )
     agent: AgentTable = Field(AgentTable(), description="This agent.")
     web: WebTable = Field(WebTable(), description="HTTP: metrics, status API, page.")
     mqtt: MqttTable | None = Field(None, description="The broker that is told of breaches.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from netsla.config import load
-from tests.config.writing import agreement, mistakes, warnings, write
+from tests.config.writing import PROMISE, agreement, mistakes, warnings, write
 
 
 def test_group_takes_terms_labels_and_active_of_its_entry(tmp_path: Path) -> None:
@@ -29,12 +29,13 @@ def test_group_takes_terms_labels_and_active_of_its_entry(tmp_path: Path) -> Non
 
 def test_source_of_the_other_family_is_left_out_and_told(tmp_path: Path) -> None:
     top = "probes: {ping: {type: icmp, source: 192.0.2.9}}"
-    endpoints = """\
+    endpoints = f"""\
         endpoints:
-          - {id: v4, address: 192.0.2.1}
-          - {id: v6, address: "2001:db8::1"}
-          - {id: name, address: a.example}
-          - {id: name6, address: a.example, family: ipv6}
+          - {{id: v4, address: 192.0.2.1}}
+          - {{id: v6, address: "2001:db8::1"}}
+          - {{id: name, address: a.example}}
+          - {{id: name6, address: a.example, family: ipv6}}
+        {PROMISE}
         """
     found = agreement(tmp_path, endpoints, top)
     assert [e.probes[0].source for e in found.endpoints] == ["192.0.2.9", None, "192.0.2.9", None]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.writing import mistakes, warnings
+from tests.config.writing import PROMISE, mistakes, warnings
 
 PING = "probes: {ping: {type: icmp, interval: 10s}}\n"
 
@@ -50,10 +50,16 @@ def test_the_advice_fits_the_grid(tmp_path: Path) -> None:
     assert mistakes(tmp_path, one(">= 99.999%", "month", "    uptime: {interval: 6s}\n").replace("10s", "1s")) == []
 
 
+def test_an_agreement_that_promises_nothing(tmp_path: Path) -> None:
+    text = PING + "agreements: [{id: a, endpoints: [{id: e, address: 192.0.2.1}]}]\n"
+    (line,) = warnings(tmp_path, text)
+    assert line.startswith("netsla.yaml:2:19: warning: agreement 'a' promises nothing")
+
+
 def test_more_than_one_packet_a_second_and_network(tmp_path: Path) -> None:
     def text(count: int, probe: str = "{type: icmp, interval: 10s}") -> str:
         endpoints = ", ".join(f"{{id: e{i}, address: 192.0.2.{i}}}" for i in range(1, count + 1))
-        return f"probes: {{p: {probe}}}\nagreements: [{{id: a, endpoints: [{endpoints}]}}]\n"
+        return f"probes: {{p: {probe}}}\nagreements: [{{id: a, {PROMISE}, endpoints: [{endpoints}]}}]\n"
 
     assert warnings(tmp_path, text(10)) == []
     (line,) = warnings(tmp_path, text(11))
@@ -63,14 +69,14 @@ def test_more_than_one_packet_a_second_and_network(tmp_path: Path) -> None:
 
 def test_many_crowded_networks_are_summed_up(tmp_path: Path) -> None:
     endpoints = ", ".join(f"{{id: e{i}, address: 10.0.{i // 2}.{i % 2 + 1}}}" for i in range(20))
-    told = warnings(tmp_path, f"agreements: [{{id: a, endpoints: [{endpoints}]}}]\n")
+    told = warnings(tmp_path, f"agreements: [{{id: a, {PROMISE}, endpoints: [{endpoints}]}}]\n")
     assert len(told) == 6
     assert any("5 more networks (/24)" in line for line in told)
 
 
 def test_loopback_is_never_crowded(tmp_path: Path) -> None:
-    text = "agreements: [{id: a, endpoints: [{id: e, address: 127.0.0.1}, {id: f, address: 127.0.0.2}]}]\n"
-    assert warnings(tmp_path, text) == []
+    endpoints = "{id: e, address: 127.0.0.1}, {id: f, address: 127.0.0.2}"
+    assert warnings(tmp_path, f"agreements: [{{id: a, {PROMISE}, endpoints: [{endpoints}]}}]\n") == []
 
 
 def chain(own: str, *vendors: str) -> str:

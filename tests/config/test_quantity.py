@@ -42,6 +42,32 @@ def test_not_a_duration(text: str) -> None:
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "likely"),
+    [
+        ("5 days", "5d"),
+        ("30D", "30d"),
+        ("10 min", "10m"),
+        ("50 ms", "50ms"),
+        ("0.05s", "50ms"),
+        ("1.5h", "1h30m"),
+        ("1 year", "1y"),
+    ],
+)
+def test_what_a_duration_was_meant_to_be_is_one(text: str, likely: str) -> None:
+    with pytest.raises(Wrong) as caught:
+        quantity.duration(text)
+    assert caught.value.remedy == f"write {likely}"
+    assert quantity.duration(likely)
+
+
+def test_an_unclear_duration_is_not_guessed() -> None:
+    for text in ("1M", "5 parsecs", "0.0000000001s", "." + "9" * 5000 + "s"):  # a minute or a month?
+        with pytest.raises(Wrong) as caught:
+            quantity.duration(text)
+        assert "1500ms" in caught.value.remedy or "1h30m" in caught.value.remedy, text
+
+
 @given(st.integers(0, quantity.LONGEST_NS // 1000).map(lambda n: n * 1000))
 def test_duration_text_is_read_back(nanoseconds: int) -> None:
     assert quantity.duration(quantity.duration_text(nanoseconds)) == nanoseconds
@@ -79,6 +105,23 @@ def test_span() -> None:
     for text in ("59s", "91d", "1m500ms", "fortnight", "Month", "60"):
         with pytest.raises(Wrong):
             quantity.span(text)
+
+
+def test_a_window_in_words_is_named() -> None:
+    for text in ("1 month", "months", "1month"):
+        with pytest.raises(Wrong) as caught:
+            quantity.span(text)
+        assert "month" in caught.value.remedy
+
+
+def test_what_a_target_suggests_is_a_target() -> None:
+    """A ratio is the likelier meaning of a number below one."""
+    with pytest.raises(Wrong) as caught:
+        quantity.target(">= 0.999")
+    assert caught.value.remedy == "write 99.9% or 0.999%, or a time such as 50ms"
+    with pytest.raises(Wrong) as caught:
+        quantity.target("99.9")
+    assert quantity.target(caught.value.remedy.split('"')[1])
 
 
 def test_clock() -> None:

@@ -59,15 +59,18 @@ def test_agreement_examples_fit_the_schema(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "unknown_key",
-        "probe_interval_number",
-        "probe_type",
-        "window_word",
-        "target_direction",
-        "mqtt_plain_password",
+        "unknown_key", "probe_interval_number", "probe_type", "window_word", "target_direction", "mqtt_plain_password",
+        "agent_label_name", "agreement_charge", "agreement_severity", "alertmanager_path", "credit_basis",
+        "credit_chronic", "credit_no_tiers", "duration_decimal", "duration_in_words", "endpoint_as_text",
+        "endpoint_both_addresses", "endpoint_network", "endpoint_none", "endpoint_port", "endpoint_url",
+        "hours_day", "hours_holiday", "label_taken", "maintenance_both", "maintenance_no_start",
+        "measurement_denominator", "mqtt_password_twice", "mqtt_prefix", "mqtt_scheme", "mqtt_secret_in_url",
+        "no_agreement", "plans_misspelt", "probe_port_missing", "probe_port_of_icmp", "probe_size_of_tcp",
+        "reaction_count", "reaction_no_type", "statistic_unknown", "target_as_ratio", "target_bare", "target_strict",
+        "uptime_as_text", "web_listen_no_host", "webhook_secret_in_url", "webhook_secret_twice",
     ],
-)
-def test_editors_find_common_mistakes(name: str) -> None:
+)  # fmt: skip
+def test_editors_find_what_one_place_alone_can_tell(name: str) -> None:
     assert not validator().is_valid(as_editors_see(HERE / "invalid" / f"{name}.yaml"))
 
 

@@ -9,7 +9,8 @@ from netsla.config import load
 from netsla.errors import ConfigError
 from netsla.model import Agreement, Plan
 
-AGREEMENT = "agreements: [{id: a, endpoints: [{id: e, address: 192.0.2.1}]}]\n"
+PROMISE = 'objectives: [{id: up, metric: uptime, target: ">= 99%", window: month}]'
+AGREEMENT = f"agreements: [{{id: a, endpoints: [{{id: e, address: 192.0.2.1}}], {PROMISE}}}]\n"
 
 
 def write(folder: Path, text: str, name: str = "netsla.yaml") -> Path:
