@@ -12,28 +12,20 @@ gives whole hours, and as much time around the period as outages over its edges 
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
 import numpy as np
 
 from netsla.config import dump_agreement, load_agreement
 from netsla.errors import NetslaError
-from netsla.model import SECOND, Agreement, IntArray
-from netsla.sla.calendar import instant_ns
-from netsla.sla.exclusion import CAUSES, PLANNED, Exclusion
-from netsla.sla.histogram import BUCKETS
+from netsla.model import SECOND, Agreement
+from netsla.sla.exclusion import Exclusion
 from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, check_grid
-from netsla.sla.report_json import instant
 from netsla.sla.tally import Column
 from netsla.store.archive import Link
 from netsla.store.interval_csv import read_intervals
@@ -51,6 +43,8 @@ from netsla.store.pack_chain import (
 )
 from netsla.store.pack_chain import Lane as PackLane
 from netsla.store.pack_check import Checked, LinkCheck
+from netsla.store.pack_exclusions import read_exclusions, write_exclusions
+from netsla.store.pack_latency import Counts, read_latencies, write_latencies
 from netsla.store.pressed import Records
 from netsla.store.series import Series
 
@@ -58,13 +52,6 @@ AGREEMENT, EXCLUSIONS, INTERVALS = FILES
 CHAIN = "chain.json"
 T = TypeVar("T")
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]  # shows how far long work is: tell(done, of)
-Counts = Mapping[tuple[str, str], IntArray]  # by (endpoint, probe)
-_KEYS = frozenset(
-    ("id", "endpoint", "start", "end", "cause", "reason", "reference", "announced", "accepted_by", "agreed")
-)
-_SYNONYMS = dict.fromkeys(
-    ("waiting", "waiting_customer", "waiting_for_the_customer", "customer_waiting"), "waiting_for_customer"
-)  # other systems' words for R16's stop-clock
 
 
 @contextmanager
@@ -102,9 +89,11 @@ def read_pack(folder: Path, bar: Bar = no_bar, given: Records | None = None) -> 
     for check in (_check_endpoints, _check_probes, _check_lengths):
         _collected(mistakes, partial(check, agreement, records), None)
     nobody: tuple[Exclusion, ...] = ()
-    exclusions = _collected(mistakes, lambda: read_exclusions(folder / EXCLUSIONS, agreement), nobody)
+    exclusions = _collected(
+        mistakes, lambda: _readable(lambda: read_exclusions(folder / EXCLUSIONS, agreement)), nobody
+    )
     no_counts: Counts = {}
-    latencies = _collected(mistakes, lambda: read_latencies(folder / LATENCY), no_counts)
+    latencies = _collected(mistakes, lambda: _readable(lambda: read_latencies(folder / LATENCY)), no_counts)
     sealed = _collected(mistakes, lambda: load(folder / CHAIN) if (folder / CHAIN).exists() else None, None)
     if len(mistakes) > 1:
         raise NetslaError("\n".join(str(one) for one in mistakes))
@@ -211,106 +200,6 @@ def _check(folder: Path, made: PackChain, records: Records, bar: Bar) -> Checked
     return replace(checked, breaks=checked.breaks + tuple(whole))
 
 
-# --- latencies ----------------------------------------------------------------------------------------
-
-
-def read_latencies(path: Path) -> Counts:
-    """Histograms over the period by (endpoint, probe), BUCKETS counts each; none if the file is absent."""
-    if not path.exists():
-        return {}
-    found: dict[tuple[str, str], IntArray] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                counts = found.setdefault((row["endpoint"], row["probe"]), np.zeros(BUCKETS, np.int64))
-                counts[int(row["bucket"])] = int(row["count"])
-            except (KeyError, TypeError, ValueError, IndexError) as error:
-                raise NetslaError(f"{path.name}:{number}: no latency count", "endpoint,probe,bucket,count") from error
-    return found
-
-
-def write_latencies(path: Path, latencies: Counts) -> None:
-    """One line per bucket that holds something."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(("endpoint", "probe", "bucket", "count"))
-        for (endpoint, probe), counts in sorted(latencies.items()):
-            out.writerows((endpoint, probe, bucket, counts[bucket]) for bucket in np.flatnonzero(counts).tolist())
-
-
-# --- exclusions ---------------------------------------------------------------------------------------
-
-
-def read_exclusions(path: Path, agreement: Agreement) -> tuple[Exclusion, ...]:
-    """The exclusions of a pack, none if the file is absent; times without an offset are local."""
-    if not path.exists():
-        return ()
-    try:
-        told = json.loads(_readable(path.read_bytes))
-    except ValueError as error:
-        raise NetslaError(f"{path.name}: {error}", "write a JSON list") from error
-    if not isinstance(told, list):
-        raise NetslaError(f"{path.name} is not a list", "write [{id, endpoint, start, end, cause, …}]")
-    zone = ZoneInfo(agreement.timezone)
-    known = {endpoint.id for endpoint in agreement.endpoints}
-    mistakes: list[NetslaError] = []
-    found = []
-    for number, one in enumerate(told, 1):
-        read = partial(_exclusion, path, number, one, zone, known)
-        found.append(_collected(mistakes, read, Exclusion("", None, 0, 0, "")))
-    if mistakes:
-        raise mistakes[0] if len(mistakes) == 1 else NetslaError("\n".join(map(str, mistakes)))
-    return tuple(found)
-
-
-def _exclusion(path: Path, number: int, one: Any, zone: ZoneInfo, known: set[str]) -> Exclusion:
-    place = f"{path.name}: exclusion {number}"
-    if not isinstance(one, dict) or not {"id", "start", "end", "cause"} <= one.keys():
-        raise NetslaError(f"{place} has no id, start, end or cause", "write them all")
-    for key in sorted(one.keys() - _KEYS):
-        if near := get_close_matches(key, _KEYS, 1, 0.75):  # other keys are somebody's remarks
-            raise NetslaError(f"{place}: unknown key {key!r}", f"did you mean {near[0]!r}?")
-    if one.get("endpoint") is not None and one["endpoint"] not in known:
-        raise NetslaError(
-            f"{place}: unknown endpoint {one['endpoint']!r}", "name one of the agreement, or null for all"
-        )
-    start, end = _at(place, one, "start", zone), _at(place, one, "end", zone)
-    if start >= end:
-        raise NetslaError(f"{place} ends before it begins", "write start before end")
-    announced = _at(place, one, "announced", zone) if one.get("announced") is not None else None
-    return Exclusion(
-        str(one["id"]), one.get("endpoint"), start, end, _cause(place, str(one["cause"])), str(one.get("reason") or ""),
-        str(one.get("reference") or ""), announced, str(one.get("accepted_by") or ""), one.get("agreed") is True,
-    )  # fmt: skip
-
-
-def _cause(place: str, text: str) -> str:
-    """The cause as rules spell it. Another word than those of R10 counts as agreed, but never a slip of the pen."""
-    word = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
-    word = _SYNONYMS.get(word, word)
-    known = {*CAUSES, *PLANNED}
-    if word not in known and (near := get_close_matches(word, known, 1, 0.8)):
-        raise NetslaError(f"{place}: unknown cause {text!r}", f"did you mean {near[0]!r}?")
-    return word
-
-
-def _at(place: str, one: dict[str, Any], key: str, zone: ZoneInfo) -> int:
-    try:
-        at = datetime.fromisoformat(str(one[key]))
-    except ValueError as error:
-        raise NetslaError(f"{place}: {key}: {one[key]!r} is no ISO 8601 time", "write 2026-10-05T02:00Z") from error
-    return instant_ns(at if at.tzinfo is not None else at.replace(tzinfo=zone))
-
-
-def _told(one: Exclusion) -> dict[str, Any]:
-    return {
-        "id": one.id, "endpoint": one.endpoint, "start": instant(one.start_ns), "end": instant(one.end_ns),
-        "cause": one.cause, "reason": one.reason, "reference": one.reference,
-        "announced": None if one.announced_ns is None else instant(one.announced_ns),
-        **({"accepted_by": one.accepted_by} if one.accepted_by else {}), **({"agreed": True} if one.agreed else {}),
-    }  # fmt: skip
-
-
 # --- writing ------------------------------------------------------------------------------------------
 
 
@@ -355,8 +244,7 @@ def stream_pack(
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / AGREEMENT).write_text(dump_agreement(agreement), encoding="utf-8")
-    told = [_told(one) for one in exclusions]
-    (folder / EXCLUSIONS).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_exclusions(folder / EXCLUSIONS, exclusions)
     write_intervals(folder / INTERVALS, records, thresholds)
     if latencies:
         write_latencies(folder / LATENCY, latencies)

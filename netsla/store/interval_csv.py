@@ -1,8 +1,9 @@
 """`intervals.csv`: closed intervals as text that any system can write, read as columns.
 
 Rules: bytes are parsed by arrays, 16 MiB at a time: a month of ten endpoints takes about a second. Every mistake is
-named with its line. Counts that are left empty are 0, latency figures that are left empty are not known, a missing
-interval is unknown. Columns may stand in any order; of the fixed ones only those that can be missed may be missing.
+named with its line, those of different columns together. Counts that are left empty are 0, latency figures that are
+left empty are not known, a missing interval is unknown. Columns may stand in any order; of the fixed ones only those
+that can be missed may be missing.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _FIELDS = {"start": "start_s"}
 _WORDS = {reason.label: int(reason) for reason in Reason} | {"suspect_clock": int(Reason.CLOCK_STEP), "": NO_REASON}
 _STAMP = b"0000-00-00T00:00:00Z"  # the layout that is read fast
 _DIGITS = 18  # more would not fit 64 bits
+_LAST_S = 2**62 // 10**9  # nanoseconds of later times would not fit
 
 Texts = npt.NDArray[np.bytes_]
 
@@ -70,6 +72,10 @@ def _parse(path: Path) -> Iterator[tuple[_Rows, int, int]]:
     with path.open("rb") as file:
         size = path.stat().st_size
         head = file.readline().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
+        if "\r" in head:
+            raise CsvError(
+                f"{path.name}: line 1: lines end with a carriage return alone", "end them with \\n or \\r\\n"
+            )
         names = [name.strip() for name in next(csv.reader([head]), [])]
         _check_header(path, names)
         line, rest = 2, b""
@@ -79,7 +85,7 @@ def _parse(path: Path) -> Iterator[tuple[_Rows, int, int]]:
             cut = text.rfind(b"\n") + 1 if block else len(text)
             text, rest = text[:cut], text[cut:]
             if text.strip():
-                yield _Block(path, names, line, _plain(text, len(names))).rows(), file.tell(), size
+                yield _Block(path, names, line, _plain(text, len(names), line)).rows(), file.tell(), size
             line += text.count(b"\n")
             if not block:
                 return
@@ -103,14 +109,22 @@ def _threshold(name: str) -> int | None:
     return int(text) if name.startswith("le_") and text.isascii() and text.isdecimal() else None
 
 
-def _plain(text: bytes, columns: int) -> bytes:
-    """The same lines without quotes, carriage returns and empty lines; as it is if it has none."""
+def _plain(text: bytes, columns: int, line: int) -> bytes:
+    """The same lines, from `line` on, without quotes, carriage returns and empty lines; as it is if it has none."""
     text = text if text.endswith(b"\n") else text + b"\n"
     if b'"' not in text and b"\r" not in text and b"\n\n" not in text and not text.startswith(b"\n"):
         return text
-    rows = [row or [""] * columns for row in csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))]
-    if any("," in cell or "\n" in cell for row in rows for cell in row):
-        raise CsvError("intervals.csv: a comma or a line break inside a field", "no name of ours holds one")
+    reader = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
+    rows, done = [], 0
+    try:
+        for row in reader:
+            if reader.line_num > done + 1 or any("," in cell for cell in row):
+                problem = f"intervals.csv: line {line + done}: a comma or a line break inside a field"
+                raise CsvError(problem, "no name of ours holds one")
+            rows.append(row or [""] * columns)
+            done = reader.line_num
+    except csv.Error as error:
+        raise CsvError(f"intervals.csv: line {line + done}: {error}", "correct the line, or leave it out") from error
     return "".join(",".join(row) + "\n" for row in rows).encode()
 
 
@@ -132,6 +146,7 @@ class _Block:
 
     def __init__(self, path: Path, names: list[str], line: int, text: bytes) -> None:
         self._path, self._names, self._line = path, names, line
+        self._mistakes: list[CsvError] = []
         self._bytes = np.frombuffer(text, np.uint8)
         breaks = self._bytes == ord("\n")
         stops = np.flatnonzero(breaks | (self._bytes == ord(",")))
@@ -160,7 +175,10 @@ class _Block:
         numbers["start"] = self._starts()
         numbers["reason"] = self._reasons()
         numbers["line"] = self._line + self._place
-        self._check(numbers)
+        if not self._mistakes:  # else they were compared with nonsense
+            self._check(numbers)
+        if self._mistakes:
+            raise self._mistakes[0] if len(self._mistakes) == 1 else CsvError("\n".join(map(str, self._mistakes)))
         return _Rows(self._texts("endpoint"), self._texts("probe"), numbers)
 
     def _check(self, numbers: dict[str, IntArray]) -> None:
@@ -169,10 +187,11 @@ class _Block:
             (numbers["received"] > numbers["sent"], "more received than sent"),
             (numbers["seconds"] <= 0, "an interval of no length"),
             (numbers["start"] % np.maximum(numbers["seconds"], 1) != 0, "start is no multiple of seconds, UTC"),
+            ((numbers["start"] < 0) | (numbers["start"] > _LAST_S), "start is not in the years 1970 to 2115"),
             *((numbers[name] > numbers["received"], f"{name}: more than were received") for name in limits),
         ):
             if bad.any():
-                raise self._wrong(int(self._place[np.argmax(bad)]), problem, int(bad.sum()))
+                self._mistakes.append(self._wrong(int(self._place[np.argmax(bad)]), problem, int(bad.sum())))
 
     def _texts(self, name: str) -> Texts:
         """A column as bytes."""
@@ -203,7 +222,7 @@ class _Block:
         if bad.any():
             row = int(np.argmax(bad))
             problem = f"{name}: {_text(self._texts(name)[row])!r} is no whole number"
-            raise self._wrong(int(self._place[row]), problem, int(bad.sum()))
+            self._mistakes.append(self._wrong(int(self._place[row]), problem, int(bad.sum())))
         return value if empty is None else np.where(length == 0, empty, value)
 
     def _starts(self) -> IntArray:
@@ -215,18 +234,19 @@ class _Block:
             except ValueError:
                 pass  # the slow way finds the line
         known: dict[bytes, int] = {}
-        return np.array([self._start_of(text, row, known) for row, text in enumerate(texts.tolist())], np.int64)
-
-    def _start_of(self, text: bytes, row: int, known: dict[bytes, int]) -> int:
-        if text not in known:
+        wrong: list[tuple[int, str]] = []  # row, problem
+        starts = np.zeros(len(texts), np.int64)
+        for row, text in enumerate(texts.tolist()):
             try:
-                at = datetime.fromisoformat(text.decode())
-            except ValueError:
-                raise self._wrong(int(self._place[row]), f"start: {_text(text)!r} is no ISO 8601 time") from None
-            if at.tzinfo is None or at.microsecond:
-                raise self._wrong(int(self._place[row]), f"start: {_text(text)!r} is not UTC in whole seconds")
-            known[text] = int(at.astimezone(UTC).timestamp())
-        return known[text]
+                if text not in known:
+                    known[text] = _seconds_of(text)
+                starts[row] = known[text]
+            except ValueError as error:
+                wrong.append((row, str(error)))
+        if wrong:
+            row, problem = wrong[0]
+            self._mistakes.append(self._wrong(int(self._place[row]), problem, len(wrong)))
+        return starts
 
     def _reasons(self) -> IntArray:
         if "reason" not in self._names:
@@ -234,6 +254,20 @@ class _Block:
         words, inverse = np.unique(self._texts("reason"), return_inverse=True)
         codes = [_WORDS.get(_text(word), int(Reason.OTHER)) for word in words.tolist()]
         return np.array(codes, np.int64)[inverse]
+
+
+def _seconds_of(text: bytes) -> int:
+    """UTC seconds of a start; ValueError says why there are none."""
+    try:
+        at = datetime.fromisoformat(text.decode())
+    except ValueError:
+        raise ValueError(f"start: {_text(text)!r} is no ISO 8601 time") from None
+    if at.tzinfo is None or at.microsecond:
+        raise ValueError(f"start: {_text(text)!r} is not UTC in whole seconds")
+    try:
+        return int(at.astimezone(UTC).timestamp())
+    except OverflowError:
+        return -1  # before all time that we know
 
 
 def _press(pressing: Pressing, rows: _Rows) -> None:

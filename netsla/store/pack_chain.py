@@ -113,15 +113,16 @@ def load(path: Path) -> PackChain:
     """`chain.json`; raises NetslaError if it is not one, or not as it was written."""
     text = path.read_bytes()
     try:
-        told = json.loads(text)
+        told = dict(json.loads(text))
         seal = told.pop("seal")
         lanes = [(str(e), str(p), tuple(int(t) for t in limits)) for e, p, limits in told["lanes"]]
         links = tuple(_link(row, lanes) for row in told["links"])
         made = PackChain(told["agreement"], told["period"], told["until_ns"], told["files"], links)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        unchanged = seal == _seal(told) and _text({**told, "seal": seal}).encode() == text
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise NetslaError(f"{path.name} cannot be read: {problem}", "ask the other party for the pack again") from error
-    if seal != _seal(told) or _text({**told, "seal": seal}).encode() != text:
+    if not unchanged:
         raise NetslaError(f"{path.name} is not as it was written", "ask the other party for the pack again")
     return made
 

@@ -29,7 +29,6 @@ from netsla.sla.report import Histogram, Read, Report, Watch, settle_agreement
 from netsla.store.archive import Archive, Look
 from netsla.store.evidence import (
     Bar,
-    Counts,
     Pack,
     check_pack,
     links_of_ledger,
@@ -41,6 +40,7 @@ from netsla.store.exclusions import in_force
 from netsla.store.layout import Lane
 from netsla.store.pack_chain import PackLink
 from netsla.store.pack_check import Checked, broken_links
+from netsla.store.pack_latency import Counts
 from netsla.store.passage import Passage, links_between
 from netsla.store.pressed import Records
 from netsla.store.series import Series

@@ -85,6 +85,10 @@ def test_rows_are_cut_into_probes_and_put_in_order(tmp_path: Path) -> None:
         ("hq,ping,2026-03-31T23:59:00Z,60,6,6", "line 3: this interval is there already, or overlaps"),
         ("hq,ping,2026-03-31T23:58:00Z,120,6,6", "overlaps"),
         ("hq,ping,2026-03-31T23:58:30Z,60,6,6", "line 3: start is no multiple of seconds"),
+        ("hq,ping,9999-12-31T23:59:00Z,60,6,6", "line 3: start is not in the years 1970 to 2115"),
+        ("hq,ping,0001-01-01T00:00:00+01:00,60,6,6", "line 3: start is not in the years 1970 to 2115"),
+        ('"h,q",ping,2026-04-01T00:00:00Z,60,6,6', "line 3: a comma or a line break inside a field"),
+        ('hq,"ping\n",2026-04-01T00:00:00Z,60,6,6', "line 3: a comma or a line break inside a field"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, row: str, message: str) -> None:
@@ -93,12 +97,20 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, row: str, message: s
     assert message in caught.value.problem
 
 
+def test_mistakes_of_all_columns_are_told_at_once(tmp_path: Path) -> None:
+    rows = ("hq,ping,today,60,6,6", "hq,ping,2026-04-01T00:00:00Z,60,x,6", "hq,ping,2026-04-01T00:01:00Z,60,6,y")
+    with pytest.raises(CsvError) as caught:
+        read(tmp_path, SHORT, *rows)
+    assert sorted(line.split(":")[1] for line in str(caught.value).splitlines()) == [" line 2", " line 3", " line 4"]
+
+
 @pytest.mark.parametrize(
     ("head", "message"),
     [
         ("endpoint,probe,start,seconds,sent", "no column received"),
         (SHORT + ",rtt", "unknown column rtt"),
         (SHORT + ",sent", "column sent stands there twice"),
+        (f"{SHORT}\rhq,ping,2026-04-01T00:00:00Z,60,6,6", "carriage return"),
     ],
 )
 def test_header(tmp_path: Path, head: str, message: str) -> None:
