@@ -159,11 +159,14 @@ def amount(share: Fraction, charge: Decimal, currency: str) -> Decimal:
 # --- chronic ------------------------------------------------------------------------------------------
 
 
-def chronic_outages(rule: Chronic, outages: Iterable[tuple[int, int]], within_ns: int) -> bool:
-    """Whether `rule.outages` outages (start_ns, length_ns), each longer than the limit, begin within the span."""
+def chronic_outages(rule: Chronic, outages: Iterable[tuple[int, int]], within_ns: int, since_ns: int = 0) -> bool:
+    """Whether `rule.outages` outages (start_ns, length_ns), each longer than the limit, begin within the span.
+
+    The last of them from `since_ns` on: what was complete before that was told when it was.
+    """
     starts = sorted(start for start, length in outages if length > rule.each_over_ns)
     first = zip(starts, starts[max(rule.outages, 1) - 1 :], strict=False)
-    return any(last - begin <= within_ns for begin, last in first)
+    return any(last - begin <= within_ns and last >= since_ns for begin, last in first)
 
 
 def chronic_downtime(rule: Chronic, down_ns: int) -> bool:

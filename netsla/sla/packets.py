@@ -95,7 +95,7 @@ def _columns(
     count = len(line.code)
     wanted, counted_ns = _wanted(objective, line), _counted_ns(objective, line)
     sums = np.zeros((4, count), np.int64)
-    interval_ns = {spec.name: spec.interval_ns for spec in endpoint.probes}
+    agreed_ns = {spec.name: spec.interval_ns for spec in endpoint.probes}
     for part in parts:
         at = place(part, line.step_s, line.first_k)
         hits, total = _numbers(objective, part, measurement)
@@ -111,12 +111,26 @@ def _columns(
         for row, values in enumerate(added):
             sums[row] += values
         silent_ns = counted_ns - seconds * SECOND
-        sums[3] += np.maximum(silent_ns, 0) // interval_ns[part.probe]
+        sums[3] += np.maximum(silent_ns, 0) // _pace_ns(part, agreed_ns[part.probe])
     if not parts:
         shortest = min((spec.interval_ns for spec in endpoint.probes if feeds(objective, spec)), default=SECOND)
         sums[3] = counted_ns // shortest
     sums[:, ~wanted] = 0
     return _Columns(*sums)
+
+
+def _pace_ns(part: Recorded, agreed_ns: int) -> int:
+    """How often a probe was due, in ns: what is missing in time without a record is told by it.
+
+    As agreed; but if even the fullest record holds less than half of that, or more than one and a half times, then
+    another system probed at its own pace, and its records tell it.
+    """
+    due = part.sent + part.unmeasured
+    if not due.any():
+        return agreed_ns
+    fullest = int(np.argmax(due / part.seconds))
+    paced_ns = int(part.seconds[fullest]) * SECOND // int(due[fullest])
+    return agreed_ns if 2 * agreed_ns <= 3 * paced_ns and paced_ns <= 2 * agreed_ns else max(paced_ns, 1)
 
 
 def _numbers(objective: Objective, part: Recorded, measurement: Measurement) -> tuple[IntArray, IntArray]:

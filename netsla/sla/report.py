@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -89,7 +90,10 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """The money: `share` of the charge after combining and cap; `amount` None without a monthly charge."""
+    """The money: `share` of the charge after combining and cap; `amount` None without a monthly charge.
+
+    `claim_until_ns` is the end of the time in which it has to be claimed, None if the contract sets no end.
+    """
 
     currency: str
     share: Fraction
@@ -97,6 +101,8 @@ class Credit:
     charge: Decimal | None
     lines: tuple[Line, ...]
     chronic: tuple[tuple[str, Chronic], ...] = ()
+    claim_until_ns: int | None = None
+    ticket_within_ns: int | None = None  # of the start of an outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,7 @@ class _Rules:
         self._period = period
         self._named = {one.endpoint for one in self._given if one.endpoint is not None}
         self._shared: tuple[Ruled, ...] | None = None
-        self._found: dict[Exclusion, Ruled] = {}
+        self._found: dict[Exclusion, dict[str, list[tuple[str, Ruled]]]] = {}  # by why it does not count, "" if it does
 
     def of(self, endpoint: Endpoint) -> tuple[Ruled, ...]:
         """What counts for this endpoint."""
@@ -186,18 +192,27 @@ class _Rules:
                 self._shared = rule(self._given, self._agreement.maintenance, self._zone)
             ruled = self._shared
         for one in ruled:
-            self._found.setdefault(one.exclusion, one)
+            if one.exclusion.start_ns < self._period.end_ns and one.exclusion.end_ns > self._period.start_ns:
+                self._found.setdefault(one.exclusion, {}).setdefault(one.why, []).append((endpoint.id, one))
         return ruled
 
     def rulings(self) -> tuple[Ruling, ...]:
-        """Every exclusion that touches the period, in order of start."""
-        touching = (
-            one
-            for one in self._found.values()
-            if one.exclusion.start_ns < self._period.end_ns and one.exclusion.end_ns > self._period.start_ns
-        )
-        ordered = sorted(touching, key=lambda one: (one.exclusion.start_ns, one.exclusion.id))
-        return tuple(Ruling(one.exclusion, total_ns(one.spans), one.flag, one.why) for one in ordered)
+        """Every exclusion that touches the period, in order of start.
+
+        One for all endpoints is told endpoint by endpoint where it counts for some and not for others: each has its
+        own month's cap.
+        """
+        out = []
+        for told, found in self._found.items():
+            split = len(found) > 1
+            for endpoint, one in (pair for pairs in found.values() for pair in (pairs if split else pairs[:1])):
+                exclusion = replace(told, endpoint=endpoint) if split else told
+                out.append(Ruling(exclusion, total_ns(one.spans), one.flag, one.why))
+        return tuple(sorted(out, key=_place))
+
+
+def _place(one: Ruling) -> tuple[int, str, str]:
+    return one.exclusion.start_ns, one.exclusion.id, one.exclusion.endpoint or ""
 
 
 def _planned_already(one: Exclusion, own: list[Exclusion]) -> bool:
@@ -318,7 +333,13 @@ def _credit(agreement: Agreement, period: Period, cases: list[Case], often: list
     due = lines(agreement, cases, period)
     share, charge = combined(due, terms), _charge(agreement, period)
     money = None if charge is None else amount(share, charge, terms.currency)
-    return Credit(terms.currency, share, money, charge, tuple(due), tuple(often))
+    until_ns = None if terms.claim_by is None else period.end_ns + _ns(terms.claim_by)
+    ticket_ns = None if terms.ticket_within is None else _ns(terms.ticket_within)
+    return Credit(terms.currency, share, money, charge, tuple(due), tuple(often), until_ns, ticket_ns)
+
+
+def _ns(span: timedelta) -> int:
+    return span // timedelta(microseconds=1) * 1000
 
 
 _WORST_FIRST = (Standing.BREACHED, Standing.INSUFFICIENT, Standing.NO_DATA, Standing.MET)

@@ -109,12 +109,18 @@ def _measurement(agreement: Agreement) -> dict[str, Any]:
     fixed = rules.fixed_denominator_ns
     return {
         "unknown": rules.unknown,
-        "denominator": "actual" if fixed is None else f"fixed:{fixed // (60 * SECOND)}m",
+        "denominator": "actual" if fixed is None else _fixed(fixed),
         "exclusions": rules.exclusions,
         "min_coverage_ratio": _number(rules.min_coverage),
         "percentile_lost": rules.percentile_lost,
         "combine": rules.combine,
     }
+
+
+def _fixed(span_ns: int) -> str:
+    """`fixed:43200m`, as contracts write it; in seconds if it is no whole number of minutes."""
+    whole = span_ns % (60 * SECOND) == 0
+    return f"fixed:{span_ns // (60 * SECOND)}m" if whole else f"fixed:{seconds(span_ns)}s"
 
 
 def _uptime_rules(agreement: Agreement) -> list[dict[str, Any]]:
@@ -187,7 +193,17 @@ def _credit(one: Credit) -> dict[str, Any]:
         "charge": None if one.charge is None else _money(amount(Fraction(1), one.charge, one.currency)),
         "lines": [_line(line, one) for line in one.lines],
         "chronic": [{"endpoint": endpoint, "rule": _chronic(rule)} for endpoint, rule in one.chronic],
+        **_claim(one),
     }
+
+
+def _claim(one: Credit) -> dict[str, Any]:
+    """How and until when the money is to be claimed, if the contract says so."""
+    if one.claim_until_ns is None and one.ticket_within_ns is None:
+        return {}
+    until = None if one.claim_until_ns is None else instant(one.claim_until_ns)
+    within = None if one.ticket_within_ns is None else seconds(one.ticket_within_ns)
+    return {"claim": {"until": until, "ticket_within_seconds": within}}
 
 
 def _line(line: Line, money: Credit) -> dict[str, Any]:

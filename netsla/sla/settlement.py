@@ -3,7 +3,9 @@
 Rules: `measurement.combine` says how endpoints become one figure: with `all` every endpoint has to keep the
 promise, so the one that earns most decides (its credit is paid once, not once per endpoint); with `any` the one
 that earns least; with `average` the table is read with the mean of the figures. Outages are credited one by one,
-in the period in which they began. Nothing is credited on insufficient data.
+in the period in which they began. Nothing is credited on insufficient data. Shares are of the period's charge; what an
+outage or an hour earns is a share of one month's, however many months are settled together. A chronic rule is fulfilled
+in the period in which its last outage, or its last down time, fell.
 """
 
 from __future__ import annotations
@@ -29,7 +31,6 @@ from netsla.sla.credit import (
 from netsla.sla.packets import Figure
 from netsla.sla.period import period_around
 from netsla.sla.promise import counted, repaired_in
-from netsla.sla.spans import spans
 from netsla.sla.timeline import Balance, Outage, Timeline
 from netsla.sla.uptime import DOWN
 
@@ -60,9 +61,9 @@ def lines(agreement: Agreement, cases: Sequence[Case], period: Period) -> list[L
     for rule in agreement.credits.rules:
         mine = [c for c in cases if c.objective.id == rule.objective and c.figure.standing in _PAYS]
         if rule.basis == "per_outage":
-            out += [line for case in mine for line in outage_lines(rule, case, period.start_ns)]
+            out += [line for case in mine for line in outage_lines(rule, case, period)]
         elif mine:
-            out += _over_endpoints(rule, mine, agreement.measurement.combine)
+            out += _over_endpoints(rule, mine, agreement.measurement.combine, period)
     return [line for line in out if line.share > 0]
 
 
@@ -71,33 +72,40 @@ def own_share(rule: CreditRule, case: Case, period: Period) -> Fraction:
     if case.figure.standing not in _PAYS:
         return Fraction(0)
     if rule.basis == "per_outage":
-        return sum((line.share for line in outage_lines(rule, case, period.start_ns)), Fraction(0))
-    return _share(rule, case.objective.target, case.figure.value, Fraction(case.time.account.down_ns))
+        return sum((line.share for line in outage_lines(rule, case, period)), Fraction(0))
+    return _share(rule, case.objective.target, case.figure.value, Fraction(case.time.account.down_ns), period)
 
 
-def _over_endpoints(rule: CreditRule, cases: list[Case], combine: str) -> list[Line]:
+def _over_endpoints(rule: CreditRule, cases: list[Case], combine: str, period: Period) -> list[Line]:
     down = [Fraction(case.time.account.down_ns) for case in cases]
-    shares = [_share(rule, c.objective.target, c.figure.value, d) for c, d in zip(cases, down, strict=True)]
+    shares = [_share(rule, c.objective.target, c.figure.value, d, period) for c, d in zip(cases, down, strict=True)]
     if combine == "average":
         values = [Fraction(c.figure.value) for c in cases if c.figure.value is not None]
         value = sum(values, Fraction(0)) / len(values) if values else None
-        share = _share(rule, cases[0].objective.target, value, sum(down, Fraction(0)) / len(down))
+        share = _share(rule, cases[0].objective.target, value, sum(down, Fraction(0)) / len(down), period)
         return [Line(rule.objective, "", rule.basis, share, frozenset().union(*map(_incidents, cases)))]
     pick = max if combine == "all" else min
     chosen = pick(range(len(cases)), key=lambda n: shares[n])
     return [Line(rule.objective, cases[chosen].endpoint, rule.basis, shares[chosen], _incidents(cases[chosen]))]
 
 
-def _share(rule: CreditRule, target: Bound, value: Fraction | float | None, down_ns: Fraction) -> Fraction:
+def _share(
+    rule: CreditRule, target: Bound, value: Fraction | float | None, down_ns: Fraction, period: Period
+) -> Fraction:
     if rule.basis == "cumulative_downtime":
         return time_share(rule.tiers, int(down_ns))
     if rule.basis == "days_per_started_hour":
-        return days_share(rule.days, int(down_ns))
+        return _of_a_month(days_share(rule.days, int(down_ns)), period)
     if value is None:
         return Fraction(0)
     if rule.basis == "per_step":
         return step_share(rule.step, rule.credit, target.value, Fraction(value))
     return availability_share(rule.tiers, Fraction(value))
+
+
+def _of_a_month(share: Fraction, period: Period) -> Fraction:
+    """A share of the monthly charge as one of the period's."""
+    return share / max(period.months, 1)
 
 
 def _incidents(case: Case) -> frozenset[str]:
@@ -108,12 +116,13 @@ def _incidents(case: Case) -> frozenset[str]:
     return frozenset(incident_id(case.endpoint, outage) for outage in outages)
 
 
-def outage_lines(rule: CreditRule, case: Case, start_ns: int) -> list[Line]:
+def outage_lines(rule: CreditRule, case: Case, period: Period) -> list[Line]:
     """One line per outage that began in the period, by its whole length, or by the time its repair took."""
     out = []
-    for outage in counted(case.time, start_ns):
+    for outage in counted(case.time, period.start_ns):
         repair = case.objective.metric is Metric.TIME_TO_REPAIR
         share = time_share(rule.tiers, repaired_in(outage, case.time) if repair else outage.down_ns)
+        share = _of_a_month(share, period)
         out.append(
             Line(rule.objective, case.endpoint, rule.basis, share, frozenset([incident_id(case.endpoint, outage)]))
         )
@@ -131,28 +140,27 @@ def chronic(agreement: Agreement, line: Timeline, period: Period) -> list[Chroni
 
 
 def _often(rule: Chronic, line: Timeline, period: Period, zone: ZoneInfo) -> bool:
-    found = [(o.start_ns, o.down_ns) for o in line.balance.outages if o.excluded_by is None]
-    if rule.within.calendar:
-        parts = _calendar_spans(rule.within.calendar, period, zone)
-        return any(chronic_outages(rule, [o for o in found if a <= o[0] < b], b - a) for a, b in parts)
-    within_ns = rule.within.seconds * SECOND
-    near = [o for o in found if period.start_ns - within_ns <= o[0] < period.end_ns]
-    return any(period.start_ns <= o[0] for o in near) and chronic_outages(rule, near, within_ns)
+    found = [
+        (o.start_ns, o.down_ns) for o in line.balance.outages if o.excluded_by is None and o.start_ns < period.end_ns
+    ]
+    if not rule.within.calendar:
+        return chronic_outages(rule, found, rule.within.seconds * SECOND, period.start_ns)
+    parts = _calendar_spans(rule.within.calendar, period, zone)
+    return any(chronic_outages(rule, [o for o in found if a <= o[0] < b], b - a, period.start_ns) for a, b in parts)
 
 
 def _long(rule: Chronic, line: Timeline, period: Period, zone: ZoneInfo) -> bool:
     down_ns = np.where(line.code == DOWN, line.around_ns, 0)
     total = np.concatenate([[0], np.cumsum(down_ns)])
+    here = np.flatnonzero((line.code == DOWN) & (line.scheduled_ns > 0))
     if rule.within.calendar:
         parts = _calendar_spans(rule.within.calendar, period, zone)
-        edges = np.array(spans(parts)).reshape(-1) // line.step_ns - line.first_k
-        at = np.clip(edges, 0, len(line.code))
-        sums = total[at[1::2]] - total[at[::2]]
-        return any(chronic_downtime(rule, int(one)) for one in sums)
+        edges = [tuple(min(max(ns // line.step_ns - line.first_k, 0), len(down_ns)) for ns in part) for part in parts]
+        fresh = [(begin, end) for begin, end in edges if ((begin <= here) & (here < end)).any()]
+        return any(chronic_downtime(rule, int(total[end] - total[begin])) for begin, end in fresh)
     size = max(rule.within.seconds // line.step_s, 1)
-    first, last = (period.start_ns // line.step_ns - line.first_k, -(-period.end_ns // line.step_ns) - line.first_k)
-    end = np.arange(first + 1, min(last + 1, len(total)))
-    return chronic_downtime(rule, int((total[end] - total[np.maximum(end - size, 0)]).max(initial=0)))
+    sums = total[here + 1] - total[np.maximum(here + 1 - size, 0)]
+    return chronic_downtime(rule, int(sums.max(initial=0)))
 
 
 def _calendar_spans(calendar: str, period: Period, zone: ZoneInfo) -> list[tuple[int, int]]:

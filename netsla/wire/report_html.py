@@ -25,7 +25,18 @@ from netsla.sla.report import Report
 from netsla.sla.trend import FloatArray, Trend
 from netsla.wire.chart import EXCLUSION, OUTAGE, UNKNOWN, Band, Chart, draw
 from netsla.wire.figures import figure
-from netsla.wire.report_words import VERDICTS, accounting, duration, method, moment, money, outlook, remarks, used
+from netsla.wire.report_words import (
+    VERDICTS,
+    accounting,
+    claim,
+    duration,
+    method,
+    moment,
+    money,
+    outlook,
+    remarks,
+    used,
+)
 
 SIGNS = {"met": "✓", "breached": "✗", "insufficient_data": "?", "no_data": "-"}
 _LABELS = 8  # along the time axis
@@ -57,6 +68,7 @@ def render(document: dict[str, Any], report: Report, trend: Trend, version: str,
         method=method,
         accounting=accounting,
         money=money,
+        claim=partial(claim, zone=ZoneInfo(document["period"]["timezone"])),
         used=used,
         version=version,
         unchained=unchained,

@@ -20,6 +20,7 @@ from netsla.wire.report_words import (
     VERDICTS,
     Json,
     accounting,
+    claim,
     duration,
     method,
     moment,
@@ -45,7 +46,7 @@ def render(document: Json, trend: Trend, unchained: str = "") -> str:
         _trend(trend, zone),
         _incidents(document["incidents"], clock),
         _exclusions(document["exclusions"], clock),
-        _credit(document["credit"]),
+        _credit(document["credit"], zone),
         _listed("Method", [*map(method, document["uptime"]), accounting(document["measurement"])]),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -170,7 +171,7 @@ def _exclusions(exclusions: Sequence[Json], clock: Clock) -> str:
     return aligned("Exclusions", head, rows)
 
 
-def _credit(credit: Json | None) -> str:
+def _credit(credit: Json | None, zone: ZoneInfo) -> str:
     if credit is None:
         return ""
     head = ("OBJECTIVE", "ENDPOINT", "BASIS", "SHARE", "AMOUNT")
@@ -179,7 +180,8 @@ def _credit(credit: Json | None) -> str:
         for line in credit["lines"]
     ]
     lines = [aligned(f"Credit: {money(credit)}", head, rows) or f"Credit: {money(credit)}"]
-    return "\n".join([*lines, *(f"  chronic: {one['endpoint']}: {one['rule']}" for one in credit["chronic"])])
+    lines += [f"  chronic: {one['endpoint']}: {one['rule']}" for one in credit["chronic"]]
+    return "\n".join([*lines, *(f"  {terms}" for terms in [claim(credit, zone)] if terms)])
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:

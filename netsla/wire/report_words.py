@@ -48,6 +48,17 @@ def money(credit: Json) -> str:
     return f"{credit['amount']} {credit['currency']} ({share} of {credit['charge']} {credit['currency']})"
 
 
+def claim(credit: Json, zone: ZoneInfo) -> str:
+    """How and until when money is to be claimed; "" if there is none, or the contract sets no terms."""
+    terms = credit.get("claim")
+    if not terms or not (credit["lines"] or credit["chronic"]):
+        return ""
+    said = [f"to be claimed until {moment(terms['until'], zone)}"] if terms["until"] else []
+    if terms["ticket_within_seconds"] is not None:
+        said.append(f"a ticket within {duration(terms['ticket_within_seconds'])} of each outage")
+    return "; ".join(said)
+
+
 def remarks(one: Json) -> list[str]:
     """What stands beside an objective's figure: its other figures."""
     told = []

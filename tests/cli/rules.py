@@ -78,7 +78,12 @@ def told(folder: Path, period: str | None) -> tuple[int, dict[str, Any]]:
     return code, document
 
 
+def shown(folder: Path, period: str, form: str) -> str:
+    """The same in one of its other forms."""
+    report(Where(Path("nowhere"), None, folder, period), form, folder / f"report.{form}")
+    return (folder / f"report.{form}").read_text()
+
+
 def text(folder: Path, period: str) -> str:
     """The same as text."""
-    report(Where(Path("nowhere"), None, folder, period), "text", folder / "report.txt")
-    return (folder / "report.txt").read_text()
+    return shown(folder, period, "text")

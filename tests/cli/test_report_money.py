@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.rules import BAD, DELIVERY, UPTIME, minutes, month, told, write
+from tests.cli.rules import BAD, DELIVERY, UPTIME, minutes, month, shown, told, write
 
 APRIL = ("2026-04-01", "2026-05-01")
 REPAIR = '{id: repair, metric: time_to_repair, target: "<= 1h", window: month}'
@@ -175,10 +175,16 @@ def test_packets_lost_in_an_outage_are_not_paid_twice(tmp_path: Path) -> None:
         ("{outages: 2, each_over: 10m, within: 7d}", (("03-26", 11), ("04-03", 11)), False),
         ("{outages: 2, each_over: 10m, within: 7d}", (("04-02", 10), ("04-03", 11)), False),  # not over
         ("{outages: 2, each_over: 10m, within: 7d}", (("03-20", 11), ("03-21", 11)), False),  # not of this month
+        # complete in March, and what follows in April is too short, or too late
+        ("{outages: 2, each_over: 10m, within: 7d}", (("03-30", 11), ("03-31", 11), ("04-02", 5)), False),
+        ("{outages: 2, each_over: 10m, within: 7d}", (("03-30", 11), ("03-31", 11), ("04-20", 11)), False),
+        ("{outages: 2, each_over: 10m, within: quarter}", (("04-02", 11), ("04-29", 11)), True),
+        ("{outages: 2, each_over: 10m, within: quarter}", (("03-30", 11), ("04-29", 11)), False),
         ("{downtime_over: 1h, within: month}", (("04-02", 30), ("04-20", 31)), True),
         ("{downtime_over: 1h, within: month}", (("03-30", 60), ("04-20", 60)), False),
         ("{downtime_over: 1h, within: 7d}", (("03-30", 40), ("04-03", 40)), True),  # reaches into the month before
         ("{downtime_over: 1h, within: 7d}", (("03-22", 40), ("03-25", 40)), False),  # over before the month began
+        ("{downtime_over: 1h, within: 7d}", (("03-30", 70), ("04-20", 10)), False),  # all of it was March's
         ("{downtime_over: 1h, within: quarter}", (("04-02", 40), ("04-29", 40)), True),
     ],
 )
@@ -188,6 +194,25 @@ def test_chronic_outages(tmp_path: Path, rule: str, outages: tuple[tuple[str, in
         rows |= minutes(f"2026-{day}T10:00", [BAD] * length)
     folder = write(tmp_path, rows, credits=f"{{currency: EUR, chronic: [{rule}]}}")
     assert bool(told(folder, "2026-04")[1]["credit"]["chronic"]) is often
+
+
+def test_chronic_months_of_a_quarter_are_each_their_own(tmp_path: Path) -> None:
+    rows = month("2026-04-01", "2026-07-01", ("2026-04-30T10:00", 40), ("2026-05-02T10:00", 40))
+    folder = write(tmp_path, rows, credits="{currency: EUR, chronic: [{downtime_over: 1h, within: month}]}")
+    assert told(folder, "2026-Q2")[1]["credit"]["chronic"] == []
+    rows |= minutes("2026-05-20T10:00", [BAD] * 40)
+    write(folder, rows, credits="{currency: EUR, chronic: [{downtime_over: 1h, within: month}]}")
+    assert len(told(folder, "2026-Q2")[1]["credit"]["chronic"]) == 1
+
+
+def test_until_when_credits_are_to_be_claimed(tmp_path: Path) -> None:
+    claim = ", claim: {ticket_within: 72h, by: 30d}"
+    paid = settled(tmp_path, ("2026-04-10T10:00", 450), rules=f"{{objective: up, {TIERS}}}", more=claim)["credit"]
+    assert paid["claim"] == {"until": "2026-05-31T00:00:00Z", "ticket_within_seconds": 259_200}
+    words = "o be claimed until 2026-05-31 00:00 UTC; a ticket within 3d 0:00:00 of each outage"
+    assert all(words in shown(tmp_path, "2026-04", form) for form in ("text", "html"))
+    settled(tmp_path, rules=f"{{objective: up, {TIERS}}}", more=claim)
+    assert "claimed" not in shown(tmp_path, "2026-04", "text")  # there is nothing to claim
 
 
 # --- endpoints as one ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from netsla.errors import NetslaError
-from tests.cli.rules import BAD, GOOD, UPTIME, minutes, seconds, told, write
+from tests.cli.rules import BAD, DELIVERY, GOOD, UPTIME, minutes, month, seconds, told, write
 
 BEGIN = "2026-04-01T00:00Z"
 LOOSE = "{min_coverage: 0%}"
@@ -343,3 +343,30 @@ def test_exclusions_that_share_an_id_are_both_listed(tmp_path: Path) -> None:
     _, document = run_pack(tmp_path, "GBBBBGG", exclusions=[WORK, later])
     assert [one["excluded_seconds"] for one in document["exclusions"]] == [120, 60]
     assert only(document)["seconds"]["excluded"] == 180
+
+
+@pytest.mark.parametrize("interval", ["1s", "5s", "20s"])
+def test_other_systems_probe_at_their_own_pace(tmp_path: Path, interval: str) -> None:
+    # 12 probes a minute, whatever the agreement says; 1800 of 43,200 minutes without a record
+    rows = month("2026-04-01", "2026-05-01", absent=(("2026-04-10T00:00", 1800),))
+    probes = f"{{ping: {{type: icmp, interval: {interval}}}}}"
+    code, document = told(write(tmp_path, rows, objectives=f"[{DELIVERY}]", probes=probes), "2026-04")
+    assert (code, only(document, "pdr")["coverage_ratio"]) == (0, float(Fraction(41_400, 43_200)))
+
+
+def test_an_exclusion_for_all_is_told_endpoint_by_endpoint_where_caps_differ(tmp_path: Path) -> None:
+    both = "[{id: hq, address: 192.0.2.1}, {id: dr, address: 192.0.2.2}]"
+    work = {"cause": "maintenance", "announced": "2026-03-01"}
+    exclusions: list[dict[str, Any]] = [
+        {"id": "A", "endpoint": "hq", "start": "2026-04-05T00:00Z", "end": "2026-04-05T04:00Z", **work},
+        {"id": "B", "endpoint": None, "start": "2026-04-12T00:00Z", "end": "2026-04-12T02:00Z", **work},
+        {"id": "C", "endpoint": None, "start": "2026-04-19T00:00Z", "end": "2026-04-19T05:00Z", **work},  # for nobody
+    ]
+    folder = write(
+        tmp_path, month("2026-04-01", "2026-05-01"), exclusions=exclusions, endpoints=both,
+        maintenance="{max_per_month: 4h}",
+    )  # fmt: skip
+    found = told(folder, "2026-04")[1]["exclusions"]
+    assert [(one["id"], one["endpoint"], one["excluded_seconds"], one["why"]) for one in found] == [
+        ("A", "hq", 14_400, None), ("B", "dr", 7200, None), ("B", "hq", 0, "cap"), ("C", None, 0, "cap"),
+    ]  # fmt: skip

@@ -107,6 +107,8 @@ def test_chronic_needs_them_near_each_other() -> None:
     rule = Chronic(Span("30d", 30 * 86_400), outages=2, each_over_ns=0)
     assert not chronic_outages(rule, [(0, 1), (31 * DAY, 1)], 30 * DAY)
     assert chronic_outages(rule, [(0, 1), (31 * DAY, 1), (40 * DAY, 1)], 30 * DAY)
+    assert chronic_outages(rule, [(0, 1), (5 * DAY, 1)], 30 * DAY, 5 * DAY)
+    assert not chronic_outages(rule, [(0, 1), (5 * DAY, 1)], 30 * DAY, 5 * DAY + 1)  # complete before
     assert chronic_downtime(Chronic(Span("month", calendar="month"), downtime_over_ns=DAY), DAY + 1)
     assert not chronic_downtime(Chronic(Span("month", calendar="month"), downtime_over_ns=DAY), DAY)
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from netsla.errors import NetslaError
@@ -27,6 +27,7 @@ from netsla.model import (
     Reason,
     Span,
     Standing,
+    Tier,
     UptimeRule,
 )
 from netsla.sla.exclusion import Exclusion
@@ -439,7 +440,17 @@ def test_a_quarter_is_charged_as_three_months() -> None:
     agreement = contract(credits=credits_of(rule))
     report = settled(agreement, "2026-Q2", month_of(agreement, "2026-Q2", ("2026-04-10T00:00", 61)))
     assert report.credit is not None
-    assert report.credit.amount == Decimal("180.00")
+    assert report.credit.amount == Decimal("60.00")  # two started hours; a day is 900.00 / 30 in a quarter, too
+    assert to_json(report, chained=False)["credit"]["charge"] == "2700.00"
+
+
+def test_what_outages_earn_in_a_quarter_is_what_they_earn_in_its_months() -> None:
+    rule = CreditRule("uptime-month", "per_outage", tiers=(Tier(Fraction(5 * MINUTE), Fraction(5, 100)),))
+    agreement = contract(credits=credits_of(rule))
+    downs = (("2026-04-10T00:00", 10), ("2026-06-10T00:00", 10))
+    record = month_of(agreement, "2026-Q2", *downs)
+    paid = [settled(agreement, name, record).credit for name in ("2026-04", "2026-05", "2026-06", "2026-Q2")]
+    assert [one and one.amount for one in paid] == [Decimal(text) for text in ("45.00", "0.00", "45.00", "90.00")]
 
 
 # --- JSON ---------------------------------------------------------------------------------------------
@@ -480,6 +491,9 @@ RULES = st.sampled_from([UptimeRule(), INTERVAL, SLIDING, replace(SLIDING, n=2)]
 @settings(max_examples=120, deadline=None)
 @given(MINUTES, RULES, st.integers(0, 90))
 def test_a_period_is_the_sum_of_its_parts(text: str, rule: UptimeRule, cut: int) -> None:
+    assume(
+        not text.endswith("U")
+    )  # all parts have the same newest interval: missing ones count as far as a period goes
     cut = min(cut, len(text))
     part, agreement = minutes(text), contract(rule=rule)
     edge = span(cut).split("/")[1]
