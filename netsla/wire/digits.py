@@ -3,8 +3,8 @@
 Rules: pure and vectorised; no Python loop over values except for the rare ones that fit no slot
 otherwise. A slot is two 8-byte words, so that a slot is written by two scattered word stores. Words
 are looked up, four digits at a time, in tables made once (1.8 MB), in the host's own byte order.
-Times and ratios are fixed point with nine decimals (a nanosecond); a figure below one is never
-rounded up to one.
+Times and ratios are fixed point with nine decimals (a nanosecond), sums of times above 10,000 s with six, so that
+a year's sum grows by each microsecond; a figure below one is never rounded up to one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ WHOLE_LIMIT = 10_000  # whole part of a fixed-point figure, exclusive: what the 
 _QUAD = 10_000  # four digits
 _OCTET = 100_000_000  # eight digits
 _NANO = 1_000_000_000
+_MICRO = 1_000_000
+_SUM_LIMIT = 1_000_000_000  # whole part of a figure with six decimals, exclusive: nine digits
 
 
 def integers(values: IntArray) -> Slots:
@@ -44,7 +46,7 @@ def integers(values: IntArray) -> Slots:
 
 
 def decimals(values: FloatArray) -> Slots:
-    """Ratios and seconds with nine decimals; what is too large for that with nine digits; NaN as `NaN`."""
+    """Ratios and seconds with nine decimals, above 10,000 with six; what is larger with nine digits; NaN as `NaN`."""
     if values.size == 0:
         return _nothing()
     size = np.abs(values)
@@ -61,7 +63,18 @@ def decimals(values: FloatArray) -> Slots:
     missing = np.isnan(values)
     last = _zero_filled(low)
     first[missing], last[missing] = word(""), word("NaN")
-    return _patched(first, last, ~usual & ~missing, values)
+    sums = ~usual & (values > 0) & (values < _SUM_LIMIT - 1)
+    if sums.any():
+        first[sums], last[sums] = _sums(values[sums])
+    return _patched(first, last, ~usual & ~missing & ~sums, values)
+
+
+def _sums(values: FloatArray) -> Slots:
+    """10,000 to 10^9, with six decimals."""
+    whole, micro = np.divmod((values * _MICRO + 0.5).astype(np.int64), _MICRO)
+    tens, ones = np.divmod(whole, 10)
+    high, low = np.divmod(micro, _QUAD)
+    return _padded(tens), _middles()[ones * 100 + high] | _filled_quads()[1][low]
 
 
 def word(text: str) -> np.uint64:
@@ -124,6 +137,12 @@ def _quads() -> Slots:
 def _filled_quads() -> Slots:
     heads = _words([f"{n:04d}\0\0\0\0" for n in range(_QUAD)])
     return heads, _words([f"\0\0\0\0{n:04d}" for n in range(_QUAD)])
+
+
+@cache
+def _middles() -> WordArray:
+    """First halves of the last word of a figure with six decimals: its last whole digit and two decimals."""
+    return _words([f"{n // 100}.{n % 100:02d}\0\0\0\0" for n in range(1000)])
 
 
 @cache

@@ -54,7 +54,11 @@ def test_any_integer_fits_a_slot(values: list[int]) -> None:
         (-1.5, "-1.500000000"),
         (-0.25, "-0.250000000"),
         (9999.9999999999, "9999.999999999"),
-        (2674800.0, "2674800"),
+        (2674800.0, "2674800.000000"),
+        (10_000.0, "10000.000000"),
+        (31_557_600.123457, "31557600.123457"),  # a year of a sum, to the microsecond
+        (999_999_998.999999, "999999998.999999"),
+        (999_999_999.5, "1e+09"),
         (math.inf, "+Inf"),
         (-math.inf, "-Inf"),
         (math.nan, "NaN"),
@@ -67,3 +71,9 @@ def test_particular_figures(value: float, text: str) -> None:
 def test_nothing_is_nothing() -> None:
     assert texts(digits.integers(np.empty(0, np.int64))) == []
     assert texts(digits.decimals(np.empty(0))) == []
+
+
+@given(st.lists(st.integers(10_000 * 10**6, 999_999_998 * 10**6), min_size=1, max_size=40))
+def test_sums_of_times_grow_by_each_microsecond(micros: list[int]) -> None:
+    found = texts(digits.decimals(np.asarray(micros) / 1e6))
+    assert [text.strip() for text in found] == [f"{us // 10**6}.{us % 10**6:06d}" for us in micros]
