@@ -46,23 +46,22 @@ def _record(one: Agreement, name: str, expression: str) -> Rule:
 
 
 def _breaches(one: Agreement) -> list[Rule]:
-    """The agent's own verdicts, by severity."""
-    by_severity: dict[str, set[str]] = {}
-    for endpoint in one.endpoints:
-        for objective in endpoint.objectives:
-            by_severity.setdefault(objective.severity, set()).add(objective.id)
-    match = {severity: _quoted("|".join(sorted(names))) for severity, names in by_severity.items()}
+    """The agent's own verdicts, by severity, which `netsla_breaches_total` tells."""
+    mine = f"agreement={_quoted(one.id)}"
+    who = "on (agreement, endpoint, objective)"
+    severities = {objective.severity for endpoint in one.endpoints for objective in endpoint.objectives}
     return [
         {
             "alert": "NetslaBreach",
-            "expr": f"netsla_breach_open{{agreement={_quoted(one.id)},objective=~{match[severity]}}} == 1",
+            "expr": f"netsla_breach_open{{{mine}}} == 1 and {who} "
+            f"netsla_breaches_total{{{mine},severity={_quoted(severity)}}}",
             "labels": {"severity": _SEVERITIES[severity], "priority": severity, "agreement": one.id},
             "annotations": {
                 "summary": "{{ $labels.agreement }}/{{ $labels.endpoint }}: {{ $labels.objective }} is breached",
-                "description": f"Customer: {one.customer or 'none named'}. See netsla breaches {one.id}.",
+                "description": f"Customer: {_plain(one.customer) or 'none named'}. See netsla breaches {one.id}.",
             },
         }
-        for severity in sorted(by_severity)
+        for severity in sorted(severities)
     ]
 
 
@@ -112,6 +111,11 @@ def _silence(one: Agreement) -> list[Rule]:
 
 def _window(seconds: int) -> str:
     return f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds // 60}m"
+
+
+def _plain(text: str) -> str:
+    """A text in a label or an annotation: these are Go templates."""
+    return text.replace("{{", '{{ "{{" }}')
 
 
 def _quoted(text: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from netsla import config
+from netsla.model import Party
 from netsla.wire.rules import render
 from tests.sla.contracts import contract, delivery, uptime
 
@@ -24,6 +25,47 @@ def test_promtool_takes_the_rules_of_the_example(tmp_path: Path, alerts: bool) -
     done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout, done.stderr
+
+
+TOLD = """
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'netsla_breach_open{agreement="a", endpoint="hq", objective="up.1"}', values: "1 1"}
+      - {series: 'netsla_breaches_total{agreement="a", endpoint="hq", objective="up.1", severity="P1"}', values: "1 1"}
+      - {series: 'netsla_breach_open{agreement="a", endpoint="dr", objective="up.1"}', values: "1 1"}
+      - {series: 'netsla_breaches_total{agreement="a", endpoint="dr", objective="up.1", severity="P3"}', values: "1 1"}
+      - {series: 'netsla_breach_open{agreement="a", endpoint="hq", objective="up21"}', values: "0 0"}
+      - {series: 'netsla_breaches_total{agreement="a", endpoint="hq", objective="up21", severity="P1"}', values: "4 4"}
+    alert_rule_test:
+      - eval_time: 1m
+        alertname: NetslaBreach
+        exp_alerts:
+          - exp_labels: {agreement: a, endpoint: hq, objective: up.1, severity: critical, priority: P1}
+            exp_annotations:
+              summary: "a/hq: up.1 is breached"
+              description: &told "Customer: ACME {{braces}} GmbH. See netsla breaches a."
+          - exp_labels: {agreement: a, endpoint: dr, objective: up.1, severity: info, priority: P3}
+            exp_annotations: {summary: "a/dr: up.1 is breached", description: *told}
+"""
+
+
+def test_a_breach_alerts_once_with_the_severity_that_it_has_there(tmp_path: Path) -> None:
+    """One id may be P1 at one endpoint and P3 at another."""
+    both = contract(uptime(), endpoints=("hq", "dr"))
+    hq, dr = (
+        replace(one, objectives=(replace(one.objectives[0], id="up.1", severity=severity),))
+        for one, severity in zip(both.endpoints, ("P1", "P3"), strict=True)
+    )
+    made = replace(both, id="a", endpoints=(hq, dr), parties=(Party("customer", "ACME {{braces}} GmbH"),))
+    (tmp_path / "rules.yml").write_text(render([made], alerts=True))
+    (tmp_path / "test.yml").write_text(TOLD)
+    done = subprocess.run(
+        ["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_names_that_promql_would_stumble_over(tmp_path: Path) -> None:
