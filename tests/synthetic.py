@@ -10,6 +10,7 @@ import numpy as np
 
 from netsla.model import SECOND, Bound, Metric, Objective, Outcome, Reason, Span
 from netsla.sla.snapshot import AgentView, ObjectiveView, Roll, Snapshot, WindowView
+from netsla.sla.totals import LADDER_US
 
 AT_NS = 1_780_000_000 * SECOND  # 2026-05-28T20:26:40Z
 DELIVERY = Objective(
@@ -105,6 +106,9 @@ def snapshot(
     outcome = np.full(probes, Outcome.ANSWERED, np.int8)
     outcome[-1:] = -1
     decided = outcome >= 0
+    received = sent - rng.integers(0, 100, probes)
+    ladder = np.zeros((len(LADDER_US) + 1, probes), np.int64)
+    ladder[np.searchsorted(LADDER_US, 12_345)] = received
     return Snapshot(
         at_ns=AT_NS,
         roll=of or roll(probes),
@@ -121,13 +125,14 @@ def snapshot(
         ),
         standing=np.where(decided, 1, -1).astype(np.int8),
         sent=sent,
-        received=sent - rng.integers(0, 100, probes),
+        received=received,
         unmeasured=unmeasured_by.sum(axis=0),
         unmeasured_by=unmeasured_by,
         late=rng.integers(0, 3, probes),
         duplicate=rng.integers(0, 3, probes),
         stale=np.zeros(probes, np.int64),
         rtt_sum_us=sent * 12_345,
+        ladder=ladder,
         last_at_ns=np.where(decided, AT_NS - SECOND, 0).astype(np.int64),
         last_outcome=outcome,
         last_detail=np.zeros(probes, np.uint16),

@@ -97,7 +97,6 @@ UNTESTED = {  # module without a test file of its own: what holds it
     "netsla/sla/report_json.py": "tests/cli/test_report.py",
     "netsla/sla/settlement.py": "tests/sla/test_report.py",
     "netsla/sla/timeline.py": "tests/sla/test_report.py",
-    "netsla/sla/totals.py": "tests/sla/test_engine.py",
     "netsla/sla/view.py": "tests/sla/test_engine.py, tests/wire/test_status.py",
     "netsla/store/pack_chain.py": "tests/store/test_evidence.py",
     "netsla/web/gate.py": "tests/web/test_access.py",

@@ -181,7 +181,7 @@ class Engine:
 
     def _count_cell(self, k: int, samples: Samples) -> None:
         counted = count(samples, self._pairs, self._thresholds_us)
-        self.totals.add(samples, counted.matrix)
+        self.totals.add(samples, counted)
         if k < self._next_k:
             return  # its cell is closed: a note about an old probe, or a slot found missed long after
         if k not in self._open:

@@ -116,6 +116,7 @@ class Snapshot:
     duplicate: IntArray
     stale: IntArray
     rtt_sum_us: IntArray
+    ladder: IntArray  # shape (bounds + 1, probes): received by RTT, see `netsla.sla.totals`
     last_at_ns: IntArray  # 0 before the first decided probe
     last_outcome: npt.NDArray[np.int8]  # an :class:`netsla.model.Outcome`, or NEVER
     last_detail: npt.NDArray[np.uint16]  # as `Samples.detail`

@@ -61,6 +61,7 @@ class Viewer:
             duplicate=totals.matrix[Column.DUPLICATE, rows],
             stale=totals.stale[rows],
             rtt_sum_us=totals.matrix[Column.RTT_SUM, rows],
+            ladder=totals.ladder[:, rows],
             last_at_ns=totals.at_ns[rows],
             last_outcome=totals.outcome[rows],
             last_detail=totals.detail[rows],

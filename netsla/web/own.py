@@ -5,7 +5,7 @@ Rules: a scrape reads the newest AgentView that was shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -29,10 +29,13 @@ class _Labelled(Collector):
 
 
 class OwnMetrics(Collector):
-    """Families of the agent itself, from `AgentView`; `bounds` are those of its lateness counts, in seconds."""
+    """Families of the agent itself, from `AgentView`; `bounds` are those of its lateness counts, in seconds.
 
-    def __init__(self, registry: CollectorRegistry, bounds: Sequence[float] = ()) -> None:
-        self._bounds = bounds
+    `compat` as in `WebSettings`.
+    """
+
+    def __init__(self, registry: CollectorRegistry, bounds: Sequence[float] = (), compat: Collection[str] = ()) -> None:
+        self._bounds, self._compat = bounds, compat
         self._view: AgentView | None = None
         self._registry = registry
         registry.register(self)
@@ -51,6 +54,12 @@ class OwnMetrics(Collector):
         build = GaugeMetricFamily("netsla_build_info", "The running version; always 1.", labels=("version", "agent"))
         build.add_metric((view.version, view.name), 1)
         yield build
+        if "smokeping" in self._compat:  # by it dashboards know which probers there are
+            other = GaugeMetricFamily(
+                "smokeping_prober_build_info", "What stands in for it; always 1.", labels=("version",)
+            )
+            other.add_metric((f"netsla {view.version}",), 1)
+            yield other
         yield GaugeMetricFamily(
             "netsla_start_time_seconds", "When the agent started (Unix time).", view.started_ns / 1e9
         )

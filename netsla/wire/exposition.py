@@ -17,7 +17,8 @@ import numpy as np
 from netsla.model import IntArray, Reason, RowArray
 from netsla.sla.snapshot import FloatArray, Roll, Snapshot, WindowView
 from netsla.wire import digits
-from netsla.wire.families import COMPAT, OBJECTIVE, PROBE, WINDOW, Family, Series, labels
+from netsla.wire.compat import COMPAT
+from netsla.wire.families import OBJECTIVE, PROBE, WINDOW, Family, Series, labels
 from netsla.wire.labelling import NO_LABELS, Labelling
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -200,7 +201,7 @@ def _probe_block(family: Family, roll: Roll, who: _Heads, rows: RowArray) -> _Bl
     lines: list[_Lines] = []
     for series in family.series:
         heads = _with(mine, series, roll, rows.tolist())
-        lines.append((series, heads, "", series.values if whole else _taking(series.values, rows)))
+        lines.append((series, heads, series.suffix, series.values if whole else _taking(series.values, rows)))
     return _Block(family, lines)
 
 

@@ -6,15 +6,14 @@ over probes, over a window's members, or over objectives; NaN means that the lin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from netsla.model import MILLISECOND, SECOND, IntArray, Outcome, ProbeType
-from netsla.sla.snapshot import NEVER, STANDINGS, FloatArray, Roll, Snapshot
+from netsla.model import MILLISECOND, SECOND, IntArray
+from netsla.sla.snapshot import STANDINGS, FloatArray, Roll, Snapshot
 
 Column = Callable[[Any], IntArray | FloatArray]  # of a Snapshot; for windows, of a WindowView
 _MICROSECONDS = SECOND // (MILLISECOND // 1000)  # in a second
@@ -41,15 +40,6 @@ class Family:
     series: tuple[Series, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """Another exporter's families, for the probe types it knows, with the labels that are theirs."""
-
-    types: frozenset[str]
-    labels: frozenset[str]
-    families: tuple[Family, ...]
-
-
 def escape(value: str) -> str:
     """A label value as the text format wants it."""
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -72,27 +62,18 @@ def _ones(snapshot: Snapshot) -> IntArray:
     return np.ones(len(snapshot.roll.agreement), np.int64)
 
 
-def _where_known(known: Any, values: Any) -> FloatArray:
+def where_known(known: Any, values: Any) -> FloatArray:
+    """`values`, NaN where they are not `known`."""
     return np.where(known, values, np.nan).astype(np.float64)
 
 
 def _up(snapshot: Snapshot) -> FloatArray:
-    return _where_known(snapshot.standing >= 0, snapshot.standing)
+    return where_known(snapshot.standing >= 0, snapshot.standing)
 
 
 def _met(snapshot: Snapshot) -> FloatArray:
     standing = snapshot.objectives.standing
-    return _where_known(standing <= STANDINGS.index("breached"), standing == STANDINGS.index("met"))
-
-
-def _last_success(snapshot: Snapshot) -> FloatArray:
-    outcome = snapshot.last_outcome
-    known = (outcome != NEVER) & (outcome != Outcome.UNMEASURED)
-    return _where_known(known, outcome == Outcome.ANSWERED)
-
-
-def _last_rtt(snapshot: Snapshot) -> FloatArray:
-    return _where_known(snapshot.last_rtt_ns >= 0, snapshot.last_rtt_ns / SECOND)
+    return where_known(standing <= STANDINGS.index("breached"), standing == STANDINGS.index("met"))
 
 
 def _info(roll: Roll, at: int) -> str:
@@ -103,34 +84,8 @@ def _severity(roll: Roll, at: int) -> str:
     return "," + labels(severity=roll.objective[at].severity)
 
 
-def _instance(roll: Roll, at: int) -> str:
-    return "," + labels(instance=roll.address[at])
-
-
-def _round_trip(roll: Roll, at: int) -> str:
-    return _instance(roll, at) + ',phase="rtt"'
-
-
-def _protocol(snapshot: Snapshot) -> FloatArray:
-    """4 or 6; NaN for a name that is not resolved."""
-    return np.asarray([_version(address) for address in snapshot.roll.address], np.float64)
-
-
-def _version(address: str) -> float:
-    if ":" in address:
-        return 6
-    return 4 if address.replace(".", "").isdecimal() else math.nan
-
-
-def _pinged(roll: Roll, at: int) -> str:
-    return "," + labels(host=roll.endpoint[at], ip=roll.address[at], source="")
-
-
-def _pinged_all(roll: Roll, at: int) -> str:
-    return _pinged(roll, at) + ',le="+Inf"'
-
-
-def _rtt_sum(snapshot: Snapshot) -> FloatArray:
+def rtt_sum(snapshot: Snapshot) -> FloatArray:
+    """Seconds, of the probes received."""
     return snapshot.rtt_sum_us / _MICROSECONDS
 
 
@@ -160,7 +115,7 @@ PROBE = (
         "summary",
         "Round-trip times of the probes received.",
         (
-            Series("netsla_probe_rtt_seconds_sum", _rtt_sum),
+            Series("netsla_probe_rtt_seconds_sum", rtt_sum),
             Series("netsla_probe_rtt_seconds_count", lambda s: s.received),
         ),
     ),
@@ -213,75 +168,3 @@ OBJECTIVE = (
         (Series("netsla_breaches_total", lambda s: s.objectives.breaches, further=_severity),),
     ),
 )
-
-_BLACKBOX = (
-    Foreign(
-        frozenset(ProbeType),
-        frozenset({"instance"}),
-        (
-            Family(
-                "probe_success",
-                "gauge",
-                "Whether the last decided probe was answered; absent when it was not measured.",
-                (Series("probe_success", _last_success, further=_instance),),
-            ),
-            Family(
-                "probe_duration_seconds",
-                "gauge",
-                "Round-trip time of the last decided probe; absent without an answer.",
-                (Series("probe_duration_seconds", _last_rtt, further=_instance),),
-            ),
-            Family(
-                "probe_ip_protocol",
-                "gauge",
-                "4 or 6; absent for a name that does not resolve.",
-                (Series("probe_ip_protocol", _protocol, further=_instance, constant=True),),
-            ),
-        ),
-    ),
-    Foreign(
-        frozenset({ProbeType.ICMP}),
-        frozenset({"instance", "phase"}),
-        (
-            Family(
-                "probe_icmp_duration_seconds",
-                "gauge",
-                "Round-trip time of the last decided probe; absent without an answer.",
-                (Series("probe_icmp_duration_seconds", _last_rtt, further=_round_trip),),
-            ),
-        ),
-    ),
-)
-
-_SMOKEPING = (
-    Foreign(
-        frozenset({ProbeType.ICMP}),
-        frozenset({"host", "ip", "source"}),
-        (
-            Family(
-                "smokeping_requests_total",
-                "counter",
-                "Echo requests that left this host and are decided.",
-                (Series("smokeping_requests_total", lambda s: s.sent, further=_pinged),),
-            ),
-            Family(
-                "smokeping_response_duplicates_total",
-                "counter",
-                "Further copies of replies.",
-                (Series("smokeping_response_duplicates_total", lambda s: s.duplicate, further=_pinged),),
-            ),
-            Family(
-                "smokeping_response_duration_seconds",
-                "histogram",
-                "Round-trip times of the replies received; one bucket only.",
-                (
-                    Series("smokeping_response_duration_seconds_bucket", lambda s: s.received, further=_pinged_all),
-                    Series("smokeping_response_duration_seconds_sum", _rtt_sum, further=_pinged),
-                    Series("smokeping_response_duration_seconds_count", lambda s: s.received, further=_pinged),
-                ),
-            ),
-        ),
-    ),
-)
-
-COMPAT = {"blackbox": _BLACKBOX, "smokeping": _SMOKEPING}

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from netsla.model import Outcome, Reason
+from netsla.model import Reason
 from netsla.sla.snapshot import FloatArray, Roll, WindowView
 from netsla.wire.exposition import Exposition, render, unmeasured
 from netsla.wire.families import escape
@@ -136,24 +136,6 @@ def test_an_empty_fleet() -> None:
 
 def roll_of_nobody() -> Roll:
     return Roll((), (), (), (), (), (), (), (), (), ())
-
-
-def address_of(labels: dict[str, str], roll: Roll) -> str:
-    return roll.address[roll.endpoint.index(labels["endpoint"])]
-
-
-def test_other_exporters_families() -> None:
-    shown = snapshot(3)
-    shown.last_outcome[:] = (Outcome.ANSWERED, Outcome.LOST, Outcome.UNMEASURED)
-    found = samples(render(shown, ("blackbox", "smokeping")))
-    success = {dict(labels)["endpoint"]: value for (name, labels), value in found.items() if name == "probe_success"}
-    assert success == {"site-00000": 1, "site-00001": 0}
-    assert {value for (name, _), value in found.items() if name == "probe_ip_protocol"} == {4}
-    phases = [dict(labels) for name, labels in found if name == "probe_icmp_duration_seconds"]
-    assert phases
-    assert all((one["phase"], one["instance"]) == ("rtt", address_of(one, shown.roll)) for one in phases)
-    requests = [value for (name, _), value in found.items() if name == "smokeping_requests_total"]
-    assert requests == shown.sent.tolist()
 
 
 @pytest.mark.parametrize("compat", [(), ("blackbox", "smokeping")])
