@@ -1,7 +1,7 @@
 """An endpoint's recent past as charts for the page: settled from the ledger by the report's own code.
 
 Rules: read only, one at a time on a thread of its own, and remembered for a minute, so that nobody who looks can keep
-the host from measuring. What is too much to read for a page is left to `netsla report`, and said.
+the host from measuring. Nothing is read of other endpoints, however many the agreement has.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from netsla.web.source import Portrait
 from netsla.wire.breaches import Breach, fold
 from netsla.wire.chart import BREACH, Band
 
-LARGEST = 300  # endpoints of an agreement whose records are read for a page
 _FRESH_S = 60.0
 _KEPT = 64  # portraits remembered
-_DAY_NS = 86_400 * SECOND
+_HOUR_NS = 3600 * SECOND
+_BACK_NS = {"hour": _HOUR_NS, "day": 24 * _HOUR_NS, "week": 7 * 24 * _HOUR_NS}
 
 Events = Callable[[int], bytes]  # since when (UTC ns): what `netsla breaches` is told
 
@@ -46,7 +46,7 @@ class Portraits:
         self._known: dict[tuple[str, str, str], tuple[float, Portrait]] = {}
 
     async def portrait(self, agreement: str, endpoint: str, span: str) -> Portrait:
-        """Of the last `day`, or of the running `month`; empty for an endpoint that the plan does not have."""
+        """Of a span of the page (`hour`, `day`, `week`, `month`); empty for an endpoint that the plan does not have."""
         key = (agreement, endpoint, span)
         drawn, found = self._known.get(key, (0.0, Portrait()))
         if not drawn or time.monotonic() - drawn > _FRESH_S:
@@ -66,10 +66,6 @@ class Portraits:
         mine = [one for one in whole.endpoints if one.id == endpoint] if whole else []
         if whole is None or not mine:
             return Portrait()
-        if len(whole.endpoints) > LARGEST:
-            return Portrait(
-                problem=f"charts: `netsla report {agreement} --format html` draws those of large agreements"
-            )
         alone = replace(whole, endpoints=tuple(mine))
         try:
             return self._settled(Path(plan.agent.state_dir) / LEDGER, alone, span)
@@ -80,7 +76,7 @@ class Portraits:
         from netsla.wire.report_html import charts  # noqa: PLC0415 - Jinja2, only once somebody looks
 
         now_ns = self._now()
-        period = running_period(alone, now_ns) if span == "month" else _last_day(now_ns)
+        period = running_period(alone, now_ns) if span == "month" else _last(_BACK_NS[span], now_ns)
         breaches = self._breaches(alone, period.start_ns)
         with open_ledger(ledger, alone, period, now_ns) as source:
             steps = Steps(alone, period)
@@ -94,10 +90,10 @@ class Portraits:
         return [one for one in reversed(found) if (one.agreement, one.endpoint) == (alone.id, alone.endpoints[0].id)]
 
 
-def _last_day(now_ns: int) -> Period:
-    """24 hours up to the minute."""
+def _last(back_ns: int, now_ns: int) -> Period:
+    """So much up to the minute."""
     end_ns = now_ns // (60 * SECOND) * 60 * SECOND
-    return Period("the last 24 hours", end_ns - _DAY_NS, end_ns)
+    return Period("", end_ns - back_ns, end_ns)
 
 
 def _band(one: Breach, now_s: float) -> Band:

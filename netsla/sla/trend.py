@@ -1,4 +1,4 @@
-"""How a period went, day by day or hour by hour: what the charts of a report show.
+"""How a period went, by the day, the hour or the minute: what the charts of a report show.
 
     steps = Steps(agreement, period);  settle_agreement(..., watch=steps.add);  steps.trend() -> Trend
 
@@ -26,8 +26,9 @@ from netsla.sla.standing import EXCLUDED, UNKNOWN
 from netsla.sla.timeline import Timeline
 from netsla.sla.uptime import DOWN, UP
 
-_HOUR = 3600
-_BY_HOUR = 3 * 86_400  # seconds: periods up to this length are shown by the hour
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_LONGEST = ((_MINUTE, 3 * _HOUR), (_HOUR, 3 * _DAY))  # seconds: periods up to the second are shown by the first
+_NAMES = {_MINUTE: "the minute", _HOUR: "the hour", _DAY: "the day"}
 _CLASSES = (EXCLUDED, UNKNOWN, DOWN, UP)
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class Trend:
     """
 
     edges_s: IntArray
-    by_hour: bool
+    step_s: int  # of all but the first and the last; days may be longer or shorter
     availability: FloatArray
     delivery: FloatArray
     mean_s: FloatArray
@@ -49,13 +50,21 @@ class Trend:
     down_s: FloatArray
     up_s: FloatArray
 
+    @property
+    def step(self) -> str:
+        """As in `by the hour`."""
+        return _NAMES.get(self.step_s, f"{self.step_s} s")
+
 
 class Steps:
     """Adds up endpoints as they are settled."""
 
     def __init__(self, agreement: Agreement, period: Period) -> None:
-        self._by_hour = (period.end_ns - period.start_ns) // SECOND <= _BY_HOUR
-        self._edges_s = _hours(period) if self._by_hour else _days(period, ZoneInfo(agreement.timezone))
+        seconds = (period.end_ns - period.start_ns) // SECOND
+        finest = max((one.uptime.interval_ns // SECOND for one in agreement.endpoints), default=_MINUTE)
+        step_s = next((step for step, longest in _LONGEST if seconds <= longest), _DAY)
+        self._step_s = max(step_s, finest)
+        self._edges_s = _days(period, ZoneInfo(agreement.timezone)) if step_s == _DAY else _even(period, self._step_s)
         self._time = np.zeros((len(_CLASSES), len(self._edges_s) - 1), np.int64)  # us
         self._packets = np.zeros((4, len(self._edges_s) - 1), np.int64)  # sent, received, RTT in us, timed
 
@@ -80,7 +89,7 @@ class Steps:
         excluded, unknown, down, up = self._time / 1e6
         sent, received, rtt_us, timed = self._packets
         return Trend(
-            self._edges_s, self._by_hour, _ratio(up, up + down), _ratio(received, sent), _ratio(rtt_us, timed) / 1e6,
+            self._edges_s, self._step_s, _ratio(up, up + down), _ratio(received, sent), _ratio(rtt_us, timed) / 1e6,
             excluded, unknown, down, up,
         )  # fmt: skip
 
@@ -99,9 +108,9 @@ def _between(values: IntArray, at: IntArray) -> IntArray:
     return sums
 
 
-def _hours(period: Period) -> IntArray:
+def _even(period: Period, step_s: int) -> IntArray:
     first, last = period.start_ns // SECOND, -(-period.end_ns // SECOND)
-    inner = np.arange((first // _HOUR + 1) * _HOUR, last, _HOUR)
+    inner = np.arange((first // step_s + 1) * step_s, last, step_s)
     return np.concatenate([[first], inner, [last]]).astype(np.int64)
 
 

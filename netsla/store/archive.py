@@ -11,7 +11,7 @@ import contextlib
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,20 +148,22 @@ class Look:
         return list(self.each(agreement, start_ns, end_ns))
 
     def each(
-        self, agreement: str, start_ns: int, end_ns: int, at_once: int = 24, see: See | None = None
-    ) -> Iterator[Series]:
+        self, agreement: str, start_ns: int, end_ns: int, at_once: int = 24, see: See | None = None,
+        endpoints: Collection[str] | None = None,
+    ) -> Iterator[Series]:  # fmt: skip
         """The same, one lane after the other: a month of a large agreement does not fit into memory.
 
         Blocks are read for so many lanes `at_once`; `see` is called with every block that is decoded on the way, some
-        of them perhaps more than once.
+        of them perhaps more than once. With `endpoints` nothing is read for others.
         """
         first, last = -(-start_ns // SECOND), -(-end_ns // SECOND)
         index = list(self._index(first // HOUR, -(-last // HOUR), agreement))
         loose: dict[Lane, list[Part]] = defaultdict(list)
         for cell, layout in self.cells(first, last):
-            for part in loose_parts(cell, layout, agreement):
+            for part in loose_parts(cell, layout, agreement, endpoints):
                 loose[part.series.lane].append(part)
-        lanes = sorted({lane for entry in index for lane in entry.lanes if lane.agreement == agreement} | loose.keys())
+        sealed = {lane for entry in index for lane in entry.lanes if lane.agreement == agreement}
+        lanes = sorted(lane for lane in sealed | loose.keys() if endpoints is None or lane.endpoint in endpoints)
         for begin in range(0, len(lanes), at_once):
             yield from self._some(lanes[begin : begin + at_once], index, loose, first, last, see)
 

@@ -5,7 +5,7 @@ Rules: PURE. Of two records of one interval the later one counts: that of the la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,10 +89,11 @@ class Table:
         return Part(Series(lane, start, length, columns, low, high, standing, reason), number)
 
 
-def loose_parts(cell: Cell, layout: Layout, agreement: str) -> Iterator[Part]:
-    """An agreement's rows of a cell that is not sealed yet."""
+def loose_parts(cell: Cell, layout: Layout, agreement: str, endpoints: Collection[str] | None = None) -> Iterator[Part]:
+    """An agreement's rows of a cell that is not sealed yet; with `endpoints` only theirs."""
     for lane, row in layout.rows.items():
-        if lane.agreement == agreement and row < cell.matrix.shape[1]:
+        mine = lane.agreement == agreement and (endpoints is None or lane.endpoint in endpoints)
+        if mine and row < cell.matrix.shape[1]:
             here = slice(row, row + 1)
             series = Series(
                 lane, np.array([cell.k * cell.seconds]), np.array([cell.seconds]),

@@ -170,7 +170,8 @@ def _has_percentiles(agreement: Agreement) -> bool:
 
 def _reader(look: Look, agreement: Agreement, start_ns: int, end_ns: int, passage: Passage) -> Read:
     """Endpoints in order of name, read as they are asked for: a large agreement does not fit into memory."""
-    stream = look.each(agreement.id, start_ns, end_ns, see=passage.see)
+    names = {one.id for one in agreement.endpoints}
+    stream = look.each(agreement.id, start_ns, end_ns, see=passage.see, endpoints=names)
     ahead: Series | None = None  # of the endpoint after the one that was asked for
 
     def read(endpoint: str) -> Sequence[Recorded]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 NONE = "-"
-RATIOS = frozenset({"uptime", "packet_delivery", "coverage"})
+RATIOS = frozenset({"uptime", "packet_delivery", "coverage", "budget"})
 PERCENT_PLACES = 4
 MILLISECOND_PLACES = 3
 _EXACT = Context(prec=13)  # significant digits a double keeps through one division

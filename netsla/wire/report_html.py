@@ -39,6 +39,7 @@ from netsla.wire.report_words import (
 )
 
 SIGNS = {"met": "✓", "breached": "✗", "insufficient_data": "?", "no_data": "-"}
+_DAY = 86_400  # s
 _LABELS = 8  # along the time axis
 _UNKNOWN_SHARE = 0.01  # of a step: less is not marked
 
@@ -83,7 +84,6 @@ def charts(
 ) -> list[tuple[str, Markup]]:
     """(title, SVG) of availability, delivery and latency; `more` is marked beside what the report tells."""
     zone = ZoneInfo(report.agreement.timezone)
-    step = "hour" if trend.by_hour else "day"
     common = {"edges": trend.edges_s.tolist(), "labels": _labels(trend, zone), "bands": [*_bands(report, trend), *more]}
     drawn = []
     for name, metric, values, factor in (
@@ -94,7 +94,7 @@ def charts(
         percent = metric is not Metric.LATENCY
         goal = _target(report, metric)
         limit = None if goal is None else float(goal.target.value * 100 if percent else goal.target.value / 1_000_000)
-        title = f"{name} by the {step}, {of}"
+        title = f"{name} by {trend.step}, {of}"
         chart = Chart(
             id=metric.value.replace("_", "-"), title=title, values=_scaled(values, factor),
             unit=" %" if percent else " ms", percent=percent, limit=limit, limit_text=_limit_text(goal), **common,
@@ -153,7 +153,7 @@ def _outages(report: Report) -> Iterator[Band]:
 
 def _labels(trend: Trend, zone: ZoneInfo) -> list[tuple[float, str]]:
     starts = trend.edges_s[:-1].tolist()
-    days = (starts[-1] - starts[0]) // 86_400
-    form = "%d %b %H:%M" if trend.by_hour and days else "%H:%M" if trend.by_hour else "%d %b"
+    days = (starts[-1] - starts[0]) // _DAY
+    form = "%d %b" if trend.step_s == _DAY else "%d %b %H:%M" if days else "%H:%M"
     every = max(1, -(-len(starts) // _LABELS))
     return [(float(at), f"{datetime.fromtimestamp(at, zone):{form}}") for at in starts[::every]]

@@ -116,7 +116,7 @@ def _trend(trend: Trend, zone: ZoneInfo) -> str:
     """The steps that were not whole: those with most down time, then most unknown time."""
     lacking = np.flatnonzero((trend.down_s > 0) | (trend.unknown_s > 0))
     worst = lacking[np.lexsort((-trend.unknown_s[lacking], -trend.down_s[lacking]))][:_MOST_DAYS]
-    form = "%Y-%m-%d %H:%M" if trend.by_hour else "%Y-%m-%d"
+    form = "%Y-%m-%d" if trend.step == "the day" else "%Y-%m-%d %H:%M"
     rows = [
         (
             f"{datetime.fromtimestamp(int(trend.edges_s[n]), zone):{form}}",
@@ -128,8 +128,7 @@ def _trend(trend: Trend, zone: ZoneInfo) -> str:
         )
         for n in sorted(worst.tolist())
     ]
-    step = "Hours" if trend.by_hour else "Days"
-    title = f"{step} with down or unknown time, all endpoints"
+    title = f"Down or unknown time by {trend.step}, all endpoints"
     title += f" (the worst {len(rows)} of {len(lacking)})" if len(lacking) > len(rows) else ""
     return aligned(title, ("FROM", "AVAILABILITY", "DELIVERY", "MEAN RTT", "DOWN", "UNKNOWN"), rows)
 

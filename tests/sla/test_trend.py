@@ -28,7 +28,7 @@ def test_days_of_a_month_with_an_outage_and_a_gap() -> None:
     part = records(period_of(agreement, "2026-04").start_ns, received)
     part = _only(part, (np.arange(len(part)) < 5 * 1440) | (np.arange(len(part)) >= 6 * 1440))
     _, trend = watched(agreement, "2026-04", part)
-    assert (trend.by_hour, len(trend.availability)) == (False, 30)
+    assert (trend.step, len(trend.availability)) == ("the day", 30)
     assert trend.edges_s[0] * 10**9 == period_of(agreement, "2026-04").start_ns
     assert trend.delivery[:3].tolist() == [10 / 12, 9 / 12, 10 / 12]
     assert trend.availability[:3].tolist() == [1, 0.9, 1]
@@ -52,7 +52,7 @@ def test_days_add_up_to_the_period() -> None:
 
 def test_a_day_is_shown_by_the_hour() -> None:
     _, trend = watched(contract(), "2026-04-01", records(at("2026-04-01"), np.full(120, 10)))
-    assert (trend.by_hour, len(trend.delivery), int(np.isnan(trend.delivery).sum())) == (True, 24, 22)
+    assert (trend.step, len(trend.delivery), int(np.isnan(trend.delivery).sum())) == ("the hour", 24, 22)
 
 
 def test_suspect_intervals_draw_no_packets() -> None:

@@ -52,6 +52,21 @@ def test_a_large_agreement_reads_in_parts_even_when_it_grows(ledger: Ledger) -> 
         assert np.array_equal(one.matrix, np.stack(expected, axis=1))
 
 
+def test_one_endpoint_of_a_large_agreement_costs_only_its_own_blocks(ledger: Ledger) -> None:
+    live(ledger, 50, 1000, START_S // 60, 90)
+    ledger.seal_due((START_S + 3901) * SECOND)
+    seen: list[int] = []
+    with ledger.archive.open() as look:
+        (mine,) = look.each(
+            "acme-0000", 0, 2**62, see=lambda block, _hour: seen.append(block.id), endpoints={"site-17"}
+        )
+        every = [one for one in look.intervals("acme-0000", 0, 2**62) if one.lane.endpoint == "site-17"]
+    assert len(seen) == 1, "three blocks an hour hold the whole agreement"
+    assert mine.lane == every[0].lane
+    assert np.array_equal(mine.matrix, every[0].matrix)
+    assert len(mine.start) == 90, "what is not sealed yet stands with it"
+
+
 def test_links_of_a_span_can_be_made_again_from_what_stands_before(ledger: Ledger) -> None:
     live(ledger, 4, 2, START_S // 60, 180)
     ledger.seal_due((START_S + 3 * 3600 + 301) * SECOND)

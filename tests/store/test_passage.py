@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def walked(look: Look, agreement: str, **more: int) -> Passage:
+def walked(look: Look, agreement: str, **more: Any) -> Passage:
     """A passage that saw everything."""
     passage = Passage(look, agreement, BEGIN, END, (BEGIN, END))
     for _ in look.each(agreement, BEGIN, END, see=passage.see, **more):
