@@ -232,6 +232,8 @@ class Agent:
                 refuse_moves(self._path, self._plan, plan)
                 if plan.web != self._plan.web:
                     await self._move_web(plan)
+                elif self._web:
+                    await self._web.renew()
                 await self._adopt(plan)
                 await self._telling.reload(plan)
                 self._told(reload_ok=True)
@@ -313,6 +315,7 @@ class Agent:
             "ledger": self._history.ledger.problems(),
             "windows": () if self._restored.is_set() else (_REMEMBERING,),
             **self._telling.troubles(),
+            "web": self._web.problems if self._web else (),
             "configuration": () if self._reload_ok else ("the last reload was refused: run netsla check",),
         }
 
@@ -383,8 +386,8 @@ class Agent:
         return self._labels
 
     def ready(self) -> bool:
-        """Whether probing has begun."""
-        return self._probing
+        """Whether probing has begun, and there are figures for whoever asks."""
+        return self._probing and self._restored.is_set()
 
     def health(self) -> tuple[bool, list[str]]:
         """Whether the agent measures as it should, and everything that troubles it."""

@@ -6,6 +6,7 @@ protection must not be half read. Paths are relative to the file. Passwords are 
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -31,17 +32,30 @@ HEADERS = (
     "X-Frame-Options",
     "X-XSS-Protection",
 )
+Stamp = tuple[int, int, int] | None  # None: there is no such file
 _BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the web is protected; `files` are those whose change makes a new Access."""
+    """How the web is protected; `files` are those it was made of, each with its stamp from before it was read."""
 
     tls: ssl.SSLContext | None = None
     users: Mapping[str, bytes] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
+    files: Mapping[str, Stamp] = field(default_factory=dict)
+
+    def changed(self) -> bool:
+        """Whether a file is another one than it was: a renewed certificate, a new user."""
+        return any(_stamp(path) != stamp for path, stamp in self.files.items())
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - of what a link points to, without a Path for each look
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def load(path: str) -> Access:
@@ -53,7 +67,7 @@ def load(path: str) -> Access:
     users = _users(reading, top["basic_auth_users"]) if "basic_auth_users" in top else {}
     if reading.faults:
         raise ConfigError(sorted(reading.faults))
-    return Access(tls, users, headers, tuple(reading.files))
+    return Access(tls, users, headers, reading.files)
 
 
 class _Reading:
@@ -61,7 +75,7 @@ class _Reading:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self.files = [path]
+        self.files = {path: _stamp(path)}
         self.faults: list[Fault] = []
 
     def document(self) -> yaml.Node | None:
@@ -118,11 +132,12 @@ class _Reading:
     def file(self, node: yaml.Node, what: str) -> str:
         """A readable file, made absolute."""
         path = self.path.parent / self.text(node, what)
+        stamp = _stamp(str(path))
         try:
             path.open("rb").close()
         except OSError as error:
             self.fault(node, f"{what} {path} cannot be read: {error.strerror}", "name a file this user may read")
-        self.files.append(str(path))
+        self.files[str(path)] = stamp
         return str(path)
 
 

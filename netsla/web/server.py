@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from netsla.errors import AgentError, HostError
+from netsla.errors import AgentError, ConfigError, HostError
 from netsla.model import WebSettings
-from netsla.sla.snapshot import Snapshot
-from netsla.web import access, endpoint, page
+from netsla.web import access, endpoint, overview
+from netsla.web.asked import Asked
 from netsla.web.gate import SWEEP_SECONDS, Gate
 from netsla.web.login import Login
 from netsla.web.own import OwnMetrics
@@ -28,13 +30,17 @@ from netsla.web.scrape import Scrapes
 from netsla.web.source import NoPast, Past, SnapshotSource
 from netsla.web.stream import stream
 from netsla.wire.exposition import CONTENT_TYPE
-from netsla.wire.status import Only, pieces, positions
+from netsla.wire.status import Only, pieces
 
+log = logging.getLogger("netsla")
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 TLS_HANDSHAKE_SECONDS = 10.0
@@ -66,12 +72,13 @@ class WebServer:
         self._past: Past = past or NoPast()
         self._worker = ThreadPoolExecutor(1, "netsla-web")
         self._scrapes = Scrapes(
-            OwnMetrics(self.registry, lateness_bounds), self._worker, settings.compat, source.labels
+            OwnMetrics(self.registry, lateness_bounds, settings.compat), self._worker, settings.compat, source.labels
         )
         self._access = access.load(settings.config_file) if settings.config_file else access.Access()
         self._login = Login(self._access.users)
         self._runner: web.AppRunner | None = None
         self._servers: list[asyncio.Server] = []
+        self.problems: tuple[str, ...] = ()
         self._sweeping: asyncio.Task[None] | None = None
 
     @property
@@ -124,20 +131,52 @@ class WebServer:
         self._login.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
+    async def renew(self) -> None:
+        """Take up files of the web-config that changed; :class:`ConfigError` if they are wrong, and no change."""
+        file = self._settings.config_file
+        if file is None or not (self.problems or self._access.changed()):
+            return
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._worker, access.load, file)
+        except ConfigError as error:
+            self.problems = (f"the web goes on as before: {error}",)
+            raise
+        old, self._access, self.problems = self._access, found, ()
+        self._login.close()
+        self._login = Login(found.users)
+        if old.tls is not None or found.tls is not None:
+            await self._listen_anew()
+        log.info("web: %s is in force as it is now", file)
+
+    async def _listen_anew(self) -> None:
+        """The same sockets, so that nobody is refused meanwhile; connections there are go on."""
+        kept = [sock.dup() for server in self._servers for sock in server.sockets]
+        for server in self._servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        self._servers = [await loop.create_server(self._gate, sock=sock, **self._listening()) for sock in kept]
+
     async def _listen(self, host: str, port: int) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        tls: dict[str, Any] = {}
-        if self._access.tls is not None:
-            tls = {"ssl": self._access.tls, "ssl_handshake_timeout": TLS_HANDSHAKE_SECONDS}
         try:
-            return await loop.create_server(self._gate, host or None, port, backlog=128, **tls)
+            return await loop.create_server(self._gate, host or None, port, **self._listening())
         except (OSError, socket.gaierror) as error:
             raise _refused(host, port, error) from error
+
+    def _listening(self) -> dict[str, Any]:
+        tls = {"ssl": self._access.tls, "ssl_handshake_timeout": TLS_HANDSHAKE_SECONDS} if self._access.tls else {}
+        return {"backlog": 128, **tls}
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self._gate.sweep()
+            known = self.problems
+            try:
+                await self.renew()
+            except ConfigError as error:
+                if self.problems != known:  # said once
+                    log.warning("web: what was in force stays: %s", error)
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._around])
@@ -177,23 +216,22 @@ class WebServer:
         return await stream(request, "application/json; charset=utf-8", body)
 
     async def _overview(self, request: web.Request) -> web.StreamResponse:
-        text = await self._rendered(page.overview, await self._source.snapshot(), _number(request))
-        return await stream(request, "text/html; charset=utf-8", [text.encode()])
+        return await self._page(request, overview.overview)
 
     async def _agreement(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["agreement"]
-        text = await self._rendered(page.agreement, await self._source.snapshot(), name, _number(request))
-        if text is None:
-            raise web.HTTPNotFound(text="no such agreement\n")
-        return await stream(request, "text/html; charset=utf-8", [text.encode()])
+        return await self._page(request, overview.agreement, request.match_info["agreement"])
 
     async def _endpoint(self, request: web.Request) -> web.StreamResponse:
         names = request.match_info["agreement"], request.match_info["endpoint"]
-        snapshot = await self._source.snapshot()
-        if not len(positions(snapshot, Only(*names))[0]):
+        if not await self._rendered(endpoint.exists, await self._source.snapshot(), *names):
             raise web.HTTPNotFound(text="no such endpoint\n")
-        span = "month" if request.query.get("span") == "month" else "day"
-        text = await self._rendered(endpoint.render, snapshot, *names, span, await self._past.portrait(*names, span))
+        past = await self._past.portrait(*names, Asked.of(request.query).span)
+        return await self._page(request, partial(endpoint.render, past=past), *names)
+
+    async def _page(self, request: web.Request, render: Callable[..., str | None], *names: str) -> web.StreamResponse:
+        text = await self._rendered(render, await self._source.snapshot(), *names, asked=Asked.of(request.query))
+        if text is None:
+            raise web.HTTPNotFound(text="no such agreement\n")
         return await stream(request, "text/html; charset=utf-8", [text.encode()])
 
     async def _healthy(self, request: web.Request) -> web.StreamResponse:
@@ -207,14 +245,8 @@ class WebServer:
             text="netsla is ready.\n" if ready else "netsla is starting.\n", status=200 if ready else 503
         )
 
-    async def _rendered(self, render: Callable[..., Any], snapshot: Snapshot, *arguments: object) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, render, snapshot, *arguments)
-
-
-def _number(request: web.Request) -> int:
-    """The page asked for, from 1."""
-    text = request.query.get("page", "1")
-    return max(1, int(text)) if text.isdecimal() and len(text) < 9 else 1
+    async def _rendered(self, render: Callable[..., Any], *given: object, **asked: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, partial(render, *given, **asked))
 
 
 def _refused(host: str, port: int, error: OSError) -> HostError:

@@ -40,7 +40,7 @@ class Past(Protocol):
     """Where an endpoint's past comes from."""
 
     async def portrait(self, agreement: str, endpoint: str, span: str) -> Portrait:
-        """Of the last `day`, or of the running `month`; takes seconds at most."""
+        """Of a span of `netsla.web.asked`; takes seconds at most."""
 
 
 class NoPast:

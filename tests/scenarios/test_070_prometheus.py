@@ -17,7 +17,7 @@ from tests.netlab.lab import Agent, Lab, end, netlab, run
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 CONFIG = """
 agent: {name: lab, state_dir: var, socket: netsla.sock}
-web: {listen: ["127.0.0.1:9469"]}
+web: {listen: ["127.0.0.1:9469"], compat: [blackbox, smokeping]}
 probes:
   ping: {type: icmp, interval: 200ms, timeout: 500ms}
   web: {type: tcp, port: 9469, interval: 500ms, timeout: 400ms}
@@ -89,7 +89,8 @@ def test_a_live_scrape_is_clean(watched: Watched) -> None:
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=watched.agent.metrics(), capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if "netsla" in line]
+    assert ours == [], "of other exporters' families they have their own opinion"
 
 
 def test_prometheus_takes_it_as_shipped(watched: Watched) -> None:
@@ -134,6 +135,41 @@ def test_shipped_rules_are_evaluated(watched: Watched) -> None:
     assert {group["name"] for group in groups} == {"netsla-records", "netsla-agreements", "netsla-agent"}
     assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}
     assert not [rule for group in groups for rule in group["rules"] if rule.get("lastError")]
+
+
+def test_every_panel_of_the_dashboard_has_data(watched: Watched) -> None:
+    board = json.loads((SHIPPED.parent / "grafana" / "netsla.json").read_text())
+    chosen = {"$agreement": "lab", "$endpoint": ".*", "$window": "5m"}
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            query = target["expr"]
+            for name, value in chosen.items():
+                query = query.replace(name, value)
+            watched.until(query.removesuffix(" == 0") if panel["type"] == "table" else query, 1)
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            inside = variable["definition"].removeprefix("label_values(").removesuffix(")")
+            metric, _, label = inside.rpartition(", ")
+            metric = metric.replace("$agreement", "lab")
+            assert all(label in one["metric"] for one in watched.until(metric, 1)), variable["name"]
+
+
+# What the dashboard of smokeping_prober and the usual one for blackbox_exporter ask.
+OTHERS = (
+    'sum(rate(smokeping_response_duration_seconds_bucket{host="four"}[5m])) by (le)',
+    'histogram_quantile(0.95, sum by (le) (rate(smokeping_response_duration_seconds_bucket{host="six"}[5m]))) < 0.1',
+    'increase(smokeping_response_duration_seconds_count{host="six"}[5m]) / increase(smokeping_requests_total[5m]) > 0',
+    'smokeping_prober_build_info{instance="127.0.0.1:9469"}',
+    'probe_success{instance="::1"} == 1',
+    'avg_over_time(probe_duration_seconds{instance="127.0.0.1"}[1m]) < 1',
+    'probe_icmp_duration_seconds{instance="::1",phase="rtt"}',
+    'probe_ip_protocol{instance="::1"} == 6',
+)
+
+
+@pytest.mark.parametrize("query", OTHERS)
+def test_other_exporters_dashboards_have_data(watched: Watched, query: str) -> None:
+    watched.until(query, 1)
 
 
 def test_the_shipped_files_are_accepted() -> None:

@@ -164,3 +164,41 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_an_empty_file_protects_nothing_and_says_nothing(folder: Path) -> None:
     assert access.load(written(folder, "")).tls is None
+
+
+async def test_a_renewed_certificate_and_a_new_user_are_taken_up_without_a_restart(
+    serve: Serve, client: aiohttp.ClientSession, folder: Path
+) -> None:
+    server, base = await serve(config_file=written(folder, TLS))
+    port = server.addresses
+    newer = trustme.CA()
+    certificate = newer.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "cert.pem"))
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    await server.renew()
+    assert server.addresses == port, "the same socket: nobody is refused meanwhile"
+    trusting = ssl.create_default_context()
+    newer.configure_trust(trusting)
+    async with client.get(f"{base}/-/ready", ssl=trusting) as answer:
+        assert answer.status == 200
+    written(folder, TLS + USERS)
+    await server.renew()
+    for headers, status in (({}, 401), (basic("alice", PASSWORD), 200)):
+        async with client.get(f"{base}/-/ready", ssl=trusting, headers=headers) as answer:
+            assert answer.status == status
+
+
+async def test_what_was_in_force_stays_while_the_file_is_wrong(
+    serve: Serve, client: aiohttp.ClientSession, folder: Path
+) -> None:
+    server, base = await serve(config_file=written(folder, USERS))
+    for text, said in ((USERS.replace(":", "", 1), "not YAML"), ("basic_auth_user: {}\n", "did you mean")):
+        written(folder, text)
+        with pytest.raises(ConfigError, match=said):
+            await server.renew()
+        assert said in server.problems[0]
+        async with client.get(f"{base}/-/ready") as answer:
+            assert answer.status == 401, "nobody is let in by a mistake"
+    written(folder, USERS)
+    await server.renew()
+    assert server.problems == ()

@@ -1,116 +1,47 @@
+"""What all pages are made of."""
+
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
 
-import aiohttp
-import pytest
-from yarl import URL
-
+from netsla.sla.snapshot import STANDINGS
 from netsla.web import page
-from tests.synthetic import changed, roll, snapshot
-from tests.web.conftest import Serve, Source
+from netsla.web.asked import Asked
+from tests.synthetic import changed, snapshot
+from tests.web.test_overview import rows
 
 
-class Cells(HTMLParser):
-    """The text of every table row; fails on scripts, inline styles and handlers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in {"script", "style", "iframe"}
-        assert not any(name == "style" or name.startswith("on") for name, _ in attrs)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"td", "th"}:
-            self.rows[-1].append("")
-            self._inside = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = self._inside and tag not in {"td", "th"}
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.rows[-1][-1] += data
+def test_a_standing_is_a_word_and_a_sign() -> None:
+    badges = [page.badge(standing) for standing in (*STANDINGS, "good", "bad", "unknown")]
+    assert len(set(badges)) == len(badges)
+    assert page.badge("no_data") == '<span class="badge no_data"><span aria-hidden="true">-</span> no data</span>'
+    assert set(page.WORST) == set(STANDINGS)
 
 
-def rows(text: str | None) -> list[list[str]]:
-    assert text is not None
-    cells = Cells()
-    cells.feed(text)
-    cells.close()
-    return cells.rows
+def test_problems_of_the_agent_stand_above_everything() -> None:
+    base = snapshot(1)
+    troubled = changed(base, agent=replace(base.agent, problems=("isolated: <b>",)))
+    text = page.frame("Agreements", troubled, "CONTENT", Asked(), "breached")
+    assert text.index('role="alert"') < text.index("<main")
+    assert "<li>isolated: &lt;b&gt;</li>" in text
+    assert "<title>✗ Agreements · netsla</title>" in text, "also seen in a row of tabs"
+    assert 'role="alert"' not in page.frame("Agreements", base, "CONTENT", Asked())
 
 
-def test_the_overview_shows_the_worst_first() -> None:
-    found = rows(page.overview(snapshot(100)))
-    table, endpoints = found[:11], found[11:]
-    assert endpoints[0][:3] == ["Standing", "Endpoint", "Agreement"]
-    assert endpoints[1][:3] == ["✗ breached", "site-00000", "acme-dia-0"]
-    assert [len(endpoints), endpoints[-1][0]] == [101, "✓ met"]
-    assert table[0][:4] == ["Standing", "Agreement", "Customer", "Endpoints"]
-    assert len(table) == 11
-    assert table[1] == ["✗ breached", "acme-dia-0", 'ACME "Nord" GmbH', "10", "1", "18", "0", "1"]
-    standings = [row[0] for row in table[1:]]
-    assert standings == sorted(standings, key=lambda text: "✗-?✓".index(text[0]))
+def test_it_looks_again_only_if_asked() -> None:
+    shown, asked = snapshot(1), Asked(search="a b", refresh=60)
+    text = page.frame("t", shown, "", asked)
+    assert '<meta http-equiv="refresh" content="60">' in text
+    assert 'href="?search=a+b">stop</a>' in text
+    assert 'http-equiv="refresh"' not in page.frame("t", shown, "", Asked())
 
 
-def test_an_agreement_shows_objectives_and_probes() -> None:
-    table = rows(page.agreement(snapshot(100), "acme-dia-0"))
-    objectives, probes = table[:21], table[21:]
-    assert objectives[1][:5] == ["✗ breached", "site-00000", "delivery-5m", "98.0000 %", ">= 99%"]
-    assert probes[1][:5] == ["✓ good", "site-00000", "ping", "203.0.0.0", "answered"]
-    assert len(probes) == 11
+def test_a_search_keeps_the_standing_that_was_chosen() -> None:
+    text = page.chooser(Asked(standing="met", search='"x"'), "Endpoint")
+    assert '<input type="hidden" name="standing" value="met">' in text
+    assert 'value="&quot;x&quot;"' in text
+    assert 'href="?">show all</a>' in text
 
 
-def test_pages() -> None:
-    shown = snapshot(500, of=roll(500, agreements=500))
-    assert len(rows(page.overview(shown))) == 2 * (page.ROWS + 1)
-    assert len(rows(page.overview(shown, 3))) == 2 * 101
-    assert 'rel="next" href="/?page=2"' in page.overview(shown)
-    assert 'rel="next"' not in page.overview(shown, 3)
-    assert rows(page.overview(shown, 99))[1] == ["none"]
-
-
-def test_what_people_configured_is_escaped() -> None:
-    evil = "<script>alert('1')</script>"
-    base = snapshot(2)
-    named = replace(
-        base.roll, agreement=(evil, evil), endpoint=(evil, evil), customer=(evil, evil), address=(evil, evil)
-    )
-    named = replace(named, objective_agreement=(evil,) * 4, objective_endpoint=(evil,) * 4)
-    shown = changed(base, roll=named, agent=replace(base.agent, name=evil, problems=(evil,)))
-    for text in (page.overview(shown), page.agreement(shown, evil)):
-        assert rows(text)[1][1] == evil
-
-
-async def test_the_page_over_http(serve: Serve, source: Source, client: aiohttp.ClientSession) -> None:
-    odd = "ACME & Söhne/1?"
-    source.shown = changed(
-        source.shown,
-        roll=replace(
-            source.shown.roll,
-            agreement=(odd, *source.shown.roll.agreement[1:]),
-            objective_agreement=(odd, odd, *source.shown.roll.objective_agreement[2:]),
-        ),
-    )
-    _, base = await serve()
-    async with client.get(f"{base}/") as answer:
-        text = await answer.text()
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert 'href="/agreements/ACME%20%26%20S%C3%B6hne%2F1%3F"' in text
-    async with client.get(URL(f"{base}/agreements/ACME%20%26%20S%C3%B6hne%2F1%3F", encoded=True)) as answer:
-        assert answer.status == 200
-        assert rows(await answer.text())[1][1] == "site-00000"
-    async with client.get(f"{base}/agreements/nobody") as answer:
-        assert answer.status == 404
-
-
-@pytest.mark.parametrize("query", ["0", "-1", "x", "", "9" * 30, "²"])
-async def test_odd_page_numbers(serve: Serve, client: aiohttp.ClientSession, query: str) -> None:
-    _, base = await serve()
-    async with client.get(f"{base}/", params={"page": query}) as answer:
-        assert answer.status == 200
+def test_an_empty_table_says_so() -> None:
+    assert rows(page.table("Breaches in this time", ("A", "B"), []))[1] == ["none"]
