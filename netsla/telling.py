@@ -145,16 +145,18 @@ class Telling:
     # --- who asks -----------------------------------------------------------------------------------
 
     async def answer_breaches(self, request: Mapping[str, Any]) -> bytes:
-        """Events since an instant, and the paths that were taken for them."""
+        """Events since an instant, and of what stands open; and the paths that were taken for them."""
         since_ns = int(request.get("since_ns") or 0)
         return await asyncio.to_thread(self.breaches, since_ns)
 
     def breaches(self, since_ns: int) -> bytes:
         """The same, for a thread of its own; raises AgentError."""
         try:
-            events = self.outbox.history(since_ns)[-_MOST_EVENTS:]
+            standing = wire.standing_since(self.outbox.states())
+            events = self.outbox.history(since_ns, standing)[-_MOST_EVENTS:]
+            first_ns = min((since_ns, *standing.values()))
             with self._ledger.archive.open() as look:
-                found = {note.detail["event"]: note.detail for note in look.notes(("path",), start_ns=since_ns)}
+                found = {note.detail["event"]: note.detail for note in look.notes(("path",), start_ns=first_ns)}
         except sqlite3.Error as error:
             raise AgentError(f"what was told cannot be read: {error}", "see `netsla status` for the disk") from error
         payloads = b",".join(event.payload for event in events)

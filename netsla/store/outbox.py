@@ -20,7 +20,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from netsla.store.database import Database, Schema
 from netsla.store.readonly import connect_readonly
@@ -29,6 +30,7 @@ from netsla.store.rescue import Rescue
 TELL_ANYWAY_S = 10.0
 _BOUND = 50_000  # events that wait per sink: 10,000 breaches opened and closed twice over, about 40 MB
 _HISTORY = 200_000  # events kept after they were told, for `netsla breaches`
+_TRIM_EVERY = 1000  # events: what was told long ago is let go so often
 
 _PIECE, _BREATH_S = 200, 0.0005  # rows written in a row, and the pause after them
 
@@ -53,15 +55,26 @@ class Event:
     at_ns: int = 0
 
 
-def read_history(path: Path, since_ns: int) -> list[Event]:
+def read_history(path: Path, since_ns: int, standing: Mapping[str, int] = MappingProxyType({})) -> list[Event]:
     """The same from the file of an agent that may not run; raises sqlite3.Error."""
     with closing(connect_readonly(path)) as connection:
-        return _history(connection, since_ns)
+        return _history(connection, since_ns, standing)
 
 
-def _history(connection: sqlite3.Connection, since_ns: int) -> list[Event]:
+def read_states(path: Path) -> dict[str, bytes]:
+    """The state of every objective that has one, likewise."""
+    with closing(connect_readonly(path)) as connection:
+        return _states(connection)
+
+
+def _history(connection: sqlite3.Connection, since_ns: int, standing: Mapping[str, int]) -> list[Event]:
     query = "SELECT id, objective, payload, at_ns FROM event WHERE at_ns >= ? ORDER BY number"
-    return [Event(*row) for row in connection.execute(query, (since_ns,))]
+    rows = connection.execute(query, (min((since_ns, *standing.values())),))
+    return [Event(*row) for row in rows if row[3] >= min(since_ns, standing.get(row[1], since_ns))]
+
+
+def _states(connection: sqlite3.Connection) -> dict[str, bytes]:
+    return {row[0]: bytes(row[1]) for row in connection.execute("SELECT objective, payload FROM state")}
 
 
 Collapse = Callable[[str, Sequence[Event]], Event]
@@ -73,6 +86,11 @@ class _Waiting:
     event: Event
     since: float  # monotonic
     durable: bool
+
+
+class _Collapsed(NamedTuple):
+    gone: Sequence[_Waiting]
+    summary: _Waiting
 
 
 class _Queue:
@@ -231,58 +249,73 @@ class Outbox:
         with self._lock:
             return dict(self._states)
 
-    def history(self, since_ns: int) -> list[Event]:
-        """Events decided since, told or not, oldest first; raises sqlite3.Error."""
+    def history(self, since_ns: int, standing: Mapping[str, int] = MappingProxyType({})) -> list[Event]:
+        """Events decided since, told or not, oldest first; raises sqlite3.Error.
+
+        `standing` says since when those of some objectives are wanted, however long ago.
+        """
         with self.database.reader() as connection:
-            return _history(connection, since_ns)
+            return _history(connection, since_ns, standing)
 
     # --- bound --------------------------------------------------------------------------------------
 
     def _keep_bound(self) -> None:
+        """Put together what can be: the waiting ones of one objective, where most wait first; else of many."""
         for sink in tuple(self._queues):
-            while self.pending(sink) > self._bound and self._collapse_some(sink):
-                pass
+            with self._lock:
+                queue = self._queues.get(sink)
+                over = len(queue.place) - self._bound if queue else 0
+                if queue is None or over <= 0:
+                    continue
+                made = self._put_together(queue, over)
+                if len(queue.place) > self._bound:
+                    made += self._put_halves_together(queue)
+            if made:
+                self._write_collapsed(sink, made)
 
-    def _collapse_some(self, sink: str) -> bool:
-        """Put together what can be: the objective with most waiting, else the older half of all of them.
+    def _put_together(self, queue: _Queue, over: int) -> list[_Collapsed]:
+        """The first event of an objective may be on its way already and the last is the present truth: both stay."""
+        made: list[_Collapsed] = []
+        longest = sorted(queue.by_objective.items(), key=lambda item: -len(item[1]))
+        for objective, waiting in longest:
+            if over <= 0 or len(waiting) <= 3:
+                break
+            gone = list(waiting)[1:-1]
+            summary = self._summary(queue, objective, gone)
+            queue.by_objective[objective] = deque([waiting[0], summary, waiting[-1]])
+            made.append(_Collapsed(gone, summary))
+            over -= len(gone) - 1
+        return made
 
-        The first event of an objective may be on its way already and the last is the present truth: both stay.
-        """
-        with self._lock:
-            queue = self._queues[sink]
-            objective, waiting = max(queue.by_objective.items(), key=lambda item: len(item[1]))
-            if len(waiting) > 3:
-                gone, rest = list(waiting)[1:-1], [waiting[0], waiting[-1]]
-                summary = _Waiting(
-                    self._collapse(objective, [one.event for one in gone]), time.monotonic(), durable=False
-                )
-                queue.by_objective[objective] = deque([rest[0], summary, rest[1]])
-            elif len(queue.by_objective) > 1:
-                halves = list(queue.by_objective.items())
-                gone = [one for _, ones in halves[: len(halves) // 2 + 1] for one in ones]
-                summary = _Waiting(self._collapse("", [one.event for one in gone]), time.monotonic(), durable=False)
-                for name, _ in halves[: len(halves) // 2 + 1]:
-                    del queue.by_objective[name]
-                queue.by_objective[""] = deque([summary])
-            else:
-                return False
-            for one in gone:
-                queue.place.pop(one.event.id, None)
-            queue.place[summary.event.id] = summary.event.objective
-        self._write_collapsed(sink, gone, summary)
-        return True
+    def _put_halves_together(self, queue: _Queue) -> list[_Collapsed]:
+        """The older half of all objectives, until it is enough; what is on its way may be told twice."""
+        made: list[_Collapsed] = []
+        while len(queue.place) > self._bound and len(queue.by_objective) > 1:
+            names = list(islice(queue.by_objective, len(queue.by_objective) // 2 + 1))
+            gone = [one for name in names for one in queue.by_objective.pop(name)]
+            summary = self._summary(queue, "", gone)
+            queue.by_objective[""] = deque([summary])
+            made.append(_Collapsed(gone, summary))
+        return made
 
-    def _write_collapsed(self, sink: str, gone: list[_Waiting], summary: _Waiting) -> None:
-        rows = [(sink, one.event.id) for one in gone]
-        after = [one.event.id for one in gone][-1]
+    def _summary(self, queue: _Queue, objective: str, gone: Sequence[_Waiting]) -> _Waiting:
+        """One for many, in their place."""
+        event = self._collapse(objective, [one.event for one in gone])
+        for one in gone:
+            del queue.place[one.event.id]
+        queue.place[event.id] = event.objective
+        return _Waiting(event, time.monotonic(), durable=False)
 
+    def _write_collapsed(self, sink: str, made: Sequence[_Collapsed]) -> None:
         def write(connection: sqlite3.Connection) -> None:
-            (number,) = connection.execute("SELECT number FROM event WHERE id = ?", (after,)).fetchone() or (None,)
-            _delete_pending(connection, rows)
-            self._write_events(connection, (sink,), [summary.event], number)
+            for gone, summary in made:
+                query = "SELECT number FROM event WHERE id = ?"
+                (number,) = connection.execute(query, (gone[-1].event.id,)).fetchone() or (None,)
+                _delete_pending(connection, [(sink, one.event.id) for one in gone])
+                self._write_events(connection, (sink,), [summary.event], number)
 
         future = self.database.submit(write, dropped=self._fell_behind)
-        future.add_done_callback(lambda done: self._is_durable(done, [summary]))
+        future.add_done_callback(lambda done: self._is_durable(done, [one.summary for one in made]))
 
     # --- disk ---------------------------------------------------------------------------------------
 
@@ -296,9 +329,12 @@ class Outbox:
         _execute_many(connection, query, rows)
         waiting = [(sink, row[1] if place is None else place, row[0]) for row in rows for sink in sinks]
         _execute_many(connection, "INSERT OR IGNORE INTO pending (sink, number, id) VALUES (?, ?, ?)", waiting)
+        newest = last + len(rows)
+        if newest // _TRIM_EVERY > last // _TRIM_EVERY:
+            _delete_told(connection, newest - self._history)
 
     def _load(self, connection: sqlite3.Connection) -> dict[str, bytes]:
-        kept = {row[0]: bytes(row[1]) for row in connection.execute("SELECT objective, payload FROM state")}
+        kept = _states(connection)
         query = (
             "SELECT sink, event.id, objective, payload, at_ns FROM pending JOIN event ON event.id = pending.id"
             " ORDER BY pending.number, event.number"
@@ -324,15 +360,6 @@ class Outbox:
             return False
         _delete_told(connection, told[len(told) // 2][0])
         return True
-
-    def trim(self) -> Future[None]:
-        """Let go what was told long ago; call it now and then."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()
-            _delete_told(connection, last - self._history)
-
-        return self.database.submit(work)
 
     def _rescued(self, connection: sqlite3.Connection, happened: Rescue) -> None:
         """The file had to be made again: what is known here goes in once more."""

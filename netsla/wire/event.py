@@ -193,6 +193,18 @@ def _breach(breach: Breach, event_id: str) -> Json:
     }
 
 
+def standing_since(states: Mapping[str, bytes]) -> dict[str, int]:
+    """What stands open, by objective: since when there may be events of it (UTC ns)."""
+    found: dict[str, int] = {}
+    for key, body in states.items():
+        if b'"breach":null' in body and b'"silent_since":null' in body:
+            continue  # most of them: not worth parsing
+        payload = orjson.loads(body)
+        breach, silent = payload["breach"], payload["silent_since"]
+        found[key] = min(ns_of(at) for at in (breach and breach["onset"], silent) if at)
+    return found
+
+
 def breach_of(told: Mapping[str, Any]) -> Breach:
     """An open breach from its state payload."""
     seen = told["acknowledged"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from netsla.store.outbox import Event, Outbox
+from netsla.store.outbox import Event, Outbox, read_history, read_states
 from tests.store.disks import fill, small_disk, until
 
 Open = Callable[..., Outbox]
@@ -170,12 +171,38 @@ def test_far_too_many_objectives_become_one_summary(opened: Open) -> None:
     assert sum(json.loads(one.payload).get("stands_for", 1) for one in told) == 25
 
 
-def test_what_was_told_long_ago_is_let_go(opened: Open) -> None:
+def test_what_was_told_long_ago_is_let_go(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsla.store.outbox._TRIM_EVERY", 10)
     box = opened(history=5)
-    box.put({}, [event(number) for number in range(20)]).result(10)
+    for begin in (0, 10):
+        box.put({}, [event(number) for number in range(begin, begin + 10)]).result(10)
+    assert len(box.history(0)) == 20, "what waits is kept"
     drain(box)
-    box.trim().result(10)
-    assert ids(box.history(0)) == [f"id-{number:05d}" for number in range(15, 20)]
+    box.put({}, [], [event(number) for number in range(20, 31)]).result(10)
+    assert ids(box.history(0)) == [f"id-{number:05d}" for number in range(26, 31)]
+
+
+def test_what_stands_open_is_in_the_history_however_long_ago_it_began(opened: Open, tmp_path: Path) -> None:
+    box = opened()
+    box.put({"x": b"open"}, [event(1, "x"), event(2, "y"), event(3, "x"), event(7, "y")]).result(10)
+    assert ids(box.history(5)) == ["id-00007"]
+    assert ids(box.history(5, {"x": 1})) == ["id-00001", "id-00003", "id-00007"]
+    assert ids(box.history(1, {"x": 3})) == [f"id-{number:05d}" for number in (1, 2, 3, 7)]
+    assert ids(read_history(tmp_path / "outbox.db", 5, {"x": 3})) == ["id-00003", "id-00007"]
+    assert read_states(tmp_path / "outbox.db") == {"x": b"open"}
+
+
+def test_many_objectives_over_the_bound_are_put_together_without_holding_up_who_decides(opened: Open) -> None:
+    """Ten thousand breaches that grow worse each hour while nobody listens: every put is made in the engine's turn."""
+    box = opened(bound=50_000)
+    longest = 0.0
+    for number in range(8):
+        events = [event(number * 10_000 + one, f"o{one}") for one in range(10_000)]
+        begin = time.thread_time()
+        box.put({}, events)
+        longest = max(longest, time.thread_time() - begin)
+    assert box.pending("mqtt") <= 50_000
+    assert longest < 1.0
 
 
 @pytest.mark.netns
