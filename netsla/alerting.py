@@ -17,12 +17,13 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from netsla.errors import AgentError
+from netsla.errors import RequestError
 from netsla.model import SECOND
 from netsla.sla.alerts import Breach, Change
 from netsla.sla.budgets import Warned
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet, FleetObjective
+from netsla.sla.own import MASS
 from netsla.sla.snapshot import STANDINGS
 from netsla.store.outbox import Event
 from netsla.wire import event as wire
@@ -100,14 +101,16 @@ class Alerting:
         own: list[tuple[str, int]] = []
         gone: dict[str, bytes | None] = {}
         ends: list[Json] = []
+        mass_end_ns = 0
         for key, body in states.items():
             payload: dict[str, Any] = orjson.loads(body)
             standing, digest = STANDINGS.index(payload["standing"]), payload["config_digest"]
             told = self._told[key] = _Told(standing, payload["sequence"], digest=digest)
             breach = payload["breach"]
             if key.startswith(_OWN):
-                told.opened_id = breach["id"] if breach else ""
-                own += [(key.rsplit("/", 1)[1], wire.ns_of(breach["onset"]))] if breach else []
+                told.opened_id, name = breach["id"] if breach else "", key.rsplit("/", 1)[1]
+                own += [(name, wire.ns_of(breach["onset"]))] if breach else []
+                mass_end_ns = wire.ns_of(payload["at"]) if name == MASS and not breach else mass_end_ns
             elif key not in numbers:
                 gone[key], told.standing = None, -1
                 ends += wire.orphaned(payload, self._digest)
@@ -119,7 +122,7 @@ class Alerting:
                     silent[numbers[key]] = wire.ns_of(payload["silent_since"])
                 if budget := wire.warned_of(payload):
                     warned[numbers[key]] = budget
-        engine.alerts.restore(breaches, silent, own, warned)
+        engine.alerts.restore(breaches, silent, own, warned, mass_end_ns=mass_end_ns)
         if gone:
             self._box.put(gone, [self._end(payload) for payload in ends])
 
@@ -131,6 +134,7 @@ class Alerting:
         event_id = self._new_id(now_ns)
         at = wire.instant(now_ns)
         payload |= {"id": event_id, "sequence": told.sequence, "decided_at": at, "ended_at": at}
+        _log(payload["kind"], key, payload["onset"], payload["caused_by"])
         return Event(event_id, key, wire.dump(payload), now_ns)
 
     def _new_id(self, now_ns: int) -> str:
@@ -228,25 +232,29 @@ class Alerting:
     # --- people -------------------------------------------------------------------------------------
 
     def acknowledge(self, engine: Engine, request: Mapping[str, Any], by: str, now_ns: int) -> str:
-        """A person sees to an open breach; raises AgentError with the remedy."""
+        """A person sees to an open breach; raises RequestError with the remedy."""
         names = tuple(str(request.get(name, "")) for name in ("agreement", "endpoint", "objective"))
         why = str(request.get("why") or "").strip()
         if not why:
-            raise AgentError("nothing is said of what is being done", 'add --why "…"')
+            raise RequestError("nothing is said of what is being done", 'add --why "…"')
+        if names[0] == wire.OWN:
+            raise RequestError("the agent's own alerts are not acknowledged", "they end when their cause is gone")
         number = engine.alerts.find(names[0], names[1], names[2])
         if number is None:
-            raise AgentError(f"there is no objective {'/'.join(names)}", "see `netsla breaches` for the names")
+            raise RequestError(f"there is no objective {'/'.join(names)}", "see `netsla breaches` for the names")
         mute_ns = int(float(request.get("mute_seconds") or 0) * SECOND)
         if not engine.acknowledge(number, by, why, now_ns, mute_ns):
-            raise AgentError(f"{'/'.join(names)} has no open breach", "see `netsla breaches --open`")
+            raise RequestError(f"{'/'.join(names)} has no open breach", "see `netsla breaches --open`")
         muted = f", muted for {mute_ns // SECOND} s" if mute_ns else ""
         return f"{'/'.join(names)}: acknowledged by {by}{muted}"
 
 
 def _say(change: Change, made: Event) -> None:
-    """A log line for every event, in any case."""
-    cause = f", caused by {change.cause}" if change.cause else ""
-    log.log(
-        logging.WARNING if change.kind in ("opened", "no_data") and change.told else logging.INFO,
-        "%s %s (onset %s%s)", change.kind.replace("_", " "), made.objective, wire.instant(change.onset_ns), cause,
-    )  # fmt: skip
+    level = logging.WARNING if change.kind in ("opened", "no_data") else logging.INFO
+    _log(change.kind, made.objective, wire.instant(change.onset_ns), change.cause, level)
+
+
+def _log(kind: str, objective: str, onset: str, cause: str, level: int = logging.INFO) -> None:
+    """A log line for every event that is told, in any case."""
+    because = f", caused by {cause}" if cause else ""
+    log.log(level, "%s %s (onset %s%s)", kind.replace("_", " "), objective, onset, because)

@@ -2,7 +2,7 @@
 
 Rules: a unix stream socket, mode 0660; every request knows its peer by SO_PEERCRED. One request a
 connection: a line of JSON `{"op": ..., ...}`. The answer is a line of JSON: `{"ok": true, "length": n}`
-and then n bytes of body, or `{"ok": false, "problem": ..., "remedy": ...}`, or `{"ok": false, "faults":
+and then n bytes of body, or `{"ok": false, "problem": ..., "remedy": ..., "refused": ...}`, or `{"ok": false, "faults":
 [...]}` of a configuration. What an operation does is the caller's: a visible table of handlers. The
 client end (`ask`) is plain sockets: asyncio is imported only by the server, because the command line
 must start fast.
@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from netsla.errors import AgentError, ConfigError, Fault, HostError, NetslaError
+from netsla.errors import AgentError, ConfigError, Fault, HostError, NetslaError, RequestError
 
 if TYPE_CHECKING:
     import asyncio
@@ -68,7 +68,8 @@ def name_of(uid: int) -> str:
 def ask(path: str, request: Request, *, seconds: float = 30.0) -> bytes:
     """One request, its answer's body.
 
-    :class:`AgentError` if there is no agent or it says no, :class:`ConfigError` if that is for its configuration.
+    :class:`AgentError` if there is no agent or it cannot answer, :class:`RequestError` if it refuses,
+    :class:`ConfigError` if that is for its configuration.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
         channel.settimeout(seconds)
@@ -91,7 +92,7 @@ def _body(line: bytes, read: Callable[[int], bytes]) -> bytes:
     if "faults" in head:
         raise ConfigError([Fault(**fault) for fault in head["faults"]])
     if not head["ok"]:
-        raise AgentError(head["problem"], head["remedy"])
+        raise (RequestError if head.get("refused") else AgentError)(head["problem"], head["remedy"])
     body = read(head["length"])
     if len(body) != head["length"]:
         raise AgentError("the agent's answer broke off", "see its journal")
@@ -162,12 +163,15 @@ class ControlServer:
             request = await _request(reader)
             handler = self._handlers.get(request["op"])
             if handler is None:
-                raise AgentError(f"unknown operation {request['op']!r}", f"known: {', '.join(sorted(self._handlers))}")
+                raise RequestError(
+                    f"unknown operation {request['op']!r}", f"known: {', '.join(sorted(self._handlers))}"
+                )
             return _framed(await handler(request, peer))
         except ConfigError as error:
             return [_line({"ok": False, "faults": [asdict(fault) for fault in error.faults]})]
         except NetslaError as error:
-            return [_line({"ok": False, "problem": error.problem, "remedy": error.remedy})]
+            refused = isinstance(error, RequestError)
+            return [_line({"ok": False, "problem": error.problem, "remedy": error.remedy, "refused": refused})]
 
 
 async def _request(reader: asyncio.StreamReader) -> Request:
@@ -177,9 +181,9 @@ async def _request(reader: asyncio.StreamReader) -> Request:
         async with asyncio.timeout(REQUEST_SECONDS):
             request = json.loads(await reader.readline())
     except ValueError as error:  # not JSON, or beyond the limit
-        raise AgentError("not a request", f"send one line of JSON of at most {REQUEST_LIMIT} bytes") from error
+        raise RequestError("not a request", f"send one line of JSON of at most {REQUEST_LIMIT} bytes") from error
     if not isinstance(request, dict) or not isinstance(request.get("op"), str):
-        raise AgentError("not a request", 'send {"op": "...", ...}')
+        raise RequestError("not a request", 'send {"op": "...", ...}')
     return request
 
 

@@ -1,8 +1,8 @@
 """What can go wrong, as values the user can act on.
 
 Rules: what the network does is an outcome, never an exception. What the operator wrote wrong is a
-:class:`ConfigError`; what the host forbids is a :class:`HostError`; what the agent answers over its
-socket in the negative is an :class:`AgentError`. Anything else is a bug and propagates.
+:class:`ConfigError`, what he asks for in vain a :class:`RequestError`; what the host forbids is a :class:`HostError`;
+that the agent cannot answer is an :class:`AgentError`. Anything else is a bug and propagates.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ class HostError(NetslaError):
 
 
 class AgentError(NetslaError):
-    """The agent cannot be reached, or refused a request."""
+    """The agent cannot be reached, or cannot answer now."""
+
+
+class RequestError(NetslaError):
+    """What was asked for is wrong, and will be so the next time: exit code 2."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,9 +11,9 @@ import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from netsla.alerting import Alerting
-from netsla.errors import AgentError
+from netsla.errors import RequestError
 from netsla.model import SECOND, Plan
-from netsla.sla.alerts import MASS
+from netsla.sla.own import MASS
 from netsla.store.outbox import Event
 from netsla.wire import event as wire
 from tests.sla.builders import plan
@@ -160,8 +160,9 @@ def test_acknowledging_is_recorded_with_who_and_why(told: Told) -> None:
         ({"why": ""}, "what is being done"),
         ({"endpoint": "e9"}, "no objective"),
         ({"endpoint": "e1"}, "no open"),
+        ({"agreement": "agent"}, "own alerts"),
     ):
-        with pytest.raises(AgentError, match=said):
+        with pytest.raises(RequestError, match=said):
             told.alerting.acknowledge(told.engine, request | wrong, "anna", told.now)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from netsla import control
 from netsla.control import DEFAULT_SOCKET, ControlServer, Handler, Peer, Request, ask
-from netsla.errors import AgentError, ConfigError, Fault, HostError
+from netsla.errors import AgentError, ConfigError, Fault, HostError, RequestError
 from netsla.model import AgentSettings
 
 FAULTS = [Fault("netsla.yaml", 3, 5, "unknown key 'prbes'", "did you mean 'probes'?")]
@@ -34,11 +34,15 @@ async def refuse(request: Request, peer: Peer) -> bytes:
     raise HostError("no", "ask nicely")
 
 
+async def wrong(request: Request, peer: Peer) -> bytes:
+    raise RequestError("there is no such thing", "see the list")
+
+
 async def reload(request: Request, peer: Peer) -> bytes:
     raise ConfigError(FAULTS)
 
 
-HANDLERS: dict[str, Handler] = {"echo": echo, "large": large, "refuse": refuse, "reload": reload}
+HANDLERS: dict[str, Handler] = {"echo": echo, "large": large, "refuse": refuse, "reload": reload, "wrong": wrong}
 
 
 @pytest.fixture
@@ -71,6 +75,12 @@ async def test_refusals_carry_their_remedy(path: str) -> None:
     assert (refusal.value.problem, refusal.value.remedy) == ("no", "ask nicely")
 
 
+async def test_a_wrong_request_is_told_apart_from_an_agent_that_cannot_answer(path: str) -> None:
+    with pytest.raises(RequestError) as refusal:
+        await asked(path, {"op": "wrong"})
+    assert (refusal.value.problem, refusal.value.remedy) == ("there is no such thing", "see the list")
+
+
 async def test_faults_of_a_configuration_come_through(path: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         await asked(path, {"op": "reload"})
@@ -80,7 +90,7 @@ async def test_faults_of_a_configuration_come_through(path: str) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b'{"op": "frob"}\n', "unknown operation 'frob': known: echo, large, refuse, reload"),
+        (b'{"op": "frob"}\n', "unknown operation 'frob': known: echo, large, refuse, reload, wrong"),
         (b"nonsense\n", "not a request"),
         (b"[1]\n", "not a request"),
         (b'{"op": 7}\n', "not a request"),
@@ -91,7 +101,7 @@ async def test_what_is_no_request(path: str, line: bytes, problem: str) -> None:
     async with connected(path) as (reader, writer):
         writer.write(line)
         answer = await reader.readline()
-        with pytest.raises(AgentError, match=problem):
+        with pytest.raises(RequestError, match=problem):
             control._body(answer, lambda _: b"")
 
 

@@ -21,6 +21,7 @@ from netsla.control import ask
 from netsla.errors import AgentError, Exit, NetslaError
 from netsla.model import SECOND
 from netsla.wire.breaches import BUDGET, FORECAST, NO_DATA, Breach, fold, to_json
+from netsla.wire.event import standing_since
 from netsla.wire.figures import NONE, figure
 
 _HEAD = ("STATE", "SEVERITY", "AGREEMENT", "ENDPOINT", "OBJECTIVE", "ONSET", "DURATION", "VALUE", "TARGET", "EVIDENCE",
@@ -97,12 +98,15 @@ def _read(socket: str, state_dir: Path | None, since_ns: int) -> list[Breach]:
 
 def _read_left(state_dir: Path, since_ns: int) -> list[Breach]:
     from netsla.store.archive import Archive  # noqa: PLC0415 - only without an agent
-    from netsla.store.outbox import read_history  # noqa: PLC0415 - likewise
+    from netsla.store.outbox import read_history, read_states  # noqa: PLC0415 - likewise
 
     try:
-        events = [json.loads(event.payload) for event in read_history(state_dir / "outbox.db", since_ns)]
+        standing = standing_since(read_states(state_dir / "outbox.db"))
+        first_ns = min((since_ns, *standing.values()))
+        told = read_history(state_dir / "outbox.db", since_ns, standing)
+        events = [json.loads(event.payload) for event in told]
         with Archive(state_dir / "ledger.db").open() as look:
-            paths = {note.detail["event"]: note.detail for note in look.notes(("path",), start_ns=since_ns)}
+            paths = {note.detail["event"]: note.detail for note in look.notes(("path",), start_ns=first_ns)}
     except sqlite3.Error as error:
         raise NetslaError(f"{state_dir}: {error}", "is this the agent's state folder, and may you read it?") from error
     return fold(events, paths)

@@ -21,16 +21,13 @@ from netsla.sla.budgets import Budgets, Warned
 from netsla.sla.early import Early
 from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
 from netsla.sla.objective import BREACHED, MET, OF_TIME, Verdicts
+from netsla.sla.own import MASS, UNMEASURED, OwnAlerts, OwnTurn
 from netsla.sla.reaction import Reactions
 from netsla.sla.runs import Runs
-from netsla.sla.silence import Silences
+from netsla.sla.silence import Silence, Silences
 
-MASS = "mass_failure"  # most endpoints failed at once and no reference did
-ISOLATED = "isolated"  # our own references failed
-EXCLUDED, MUTED = "excluded", "muted"
+EXCLUDED = "excluded"
 REMOVED = "removed"  # the configuration promises this no more
-_MASS_SHARE, _MASS_LEAST, _MASS_OVER = 0.5, 3, 0.25  # of all endpoints; at least so many; over below
-_MASS_AT_ONCE = 0.05  # of all endpoints, before anything is said of most of them
 _UPDATE_NS = 3600 * SECOND  # an open breach tells how bad it is now at most once an hour
 _WORSE = 1.1
 _NEVER = np.iinfo(np.int64).max
@@ -82,7 +79,7 @@ class Alerts:
 
     def __init__(self) -> None:
         self.breaches: dict[int, Breach] = {}  # open ones, by objective number
-        self.own: dict[str, int] = {}  # the agent's own open alerts, by name: onset
+        self.own = OwnAlerts()
         self.budgets = Budgets()
         self._reactions = Reactions()
         self._silences = Silences()
@@ -94,13 +91,12 @@ class Alerts:
         self._row = np.zeros((0, 1), np.int64)
         self._plane = np.zeros((0, 1), np.int64)
         self._all: BoolArray = np.zeros(0, bool)  # fails only if every probe does
+        self._endpoint = np.zeros(0, np.int64)  # whose it is: the endpoint's place
         self._early: BoolArray = np.zeros(0, bool)  # reacts before its verdict does: burn, forecast
         self._quiet_ns = np.zeros(0, np.int64)  # no_data_after, 0: never
         self._since_ns = np.zeros(0, np.int64)  # when the number began
         self._lowers: dict[str, tuple[str, ...]] = {}  # agreement -> those it depends on, where there are any
         self._broken: set[str] = set()  # agreements with an open breach, as far as anybody depends on one
-        self._first_row = np.zeros(0, np.int64)  # one row of every endpoint
-        self._mass_end_ns = 0  # of the newest mass failure that is over
 
     # --- layout -------------------------------------------------------------------------------------
 
@@ -121,7 +117,7 @@ class Alerts:
             interval_ns = one.endpoint.endpoint.uptime.interval_ns
             self._reactions.begin(one.number, one.objective, interval_ns, _target(one), fresh=fresh)
         self._lay_out(fleet)
-        heir = self._heirs(before, known) if breaches or silences.told or silences.hushed else {}
+        heir = self._heirs(before, known) if breaches or silences.open else {}
         self._carry_over(heir, breaches, silences, now_ns)
 
     def _heirs(self, before: Mapping[int, FleetObjective], known: set[int]) -> dict[int, int]:
@@ -143,15 +139,13 @@ class Alerts:
                 continue
             end = Change("closed", number, now_ns, one.onset_ns, now_ns, cause=one.cause or REMOVED, told=one.told)
             self._orphans.append(replace(end, acknowledged=one.acknowledged, details=one.details))
-        for old, new in ((silences.told, self._silences.told), (silences.hushed, self._silences.hushed)):
-            new.update({heir[number]: since for number, since in old.items() if number in heir})
-            for number, since in new.items():
-                self._since_ns[number] = since
-            self._orphans += [
-                Change("data_back", number, now_ns, since, now_ns, cause=REMOVED, told=old is silences.told)
-                for number, since in old.items()
-                if number not in heir
-            ]
+        for number, silence in silences.open.items():
+            if number in heir:
+                self._silences.open[heir[number]] = silence
+                self._since_ns[heir[number]] = silence.since_ns
+                continue
+            since, told = silence.since_ns, not silence.cause
+            self._orphans.append(Change("data_back", number, now_ns, since, now_ns, cause=REMOVED, told=told))
 
     def _lay_out(self, fleet: Fleet) -> None:
         width = max((len(one.rows) for one in fleet.objectives), default=1) or 1
@@ -169,9 +163,10 @@ class Alerts:
         self._all = np.array([_fails_together(one) for one in fleet.objectives], bool)
         kinds = [one.objective.reaction.type for one in fleet.objectives]
         self._early = np.array([kind in ("burn", "forecast") for kind in kinds], bool)
+        self._endpoint = np.array([one.endpoint.place for one in fleet.objectives], np.int64)
         self._quiet_ns = np.array([one.objective.no_data_after_ns or 0 for one in fleet.objectives], np.int64)
         self._lowers = {one.agreement.id: on for one in fleet.endpoints if (on := one.agreement.depends_on)}
-        self._first_row = np.array([one.probes[0].row for one in fleet.endpoints if one.probes], np.int64)
+        self.own.load(fleet)
 
     # --- time ---------------------------------------------------------------------------------------
 
@@ -185,8 +180,9 @@ class Alerts:
         """
         if self._fleet is None:
             return []
-        changes, self._orphans = self._orphans + self._watch_own(now_ns, runs, isolated=isolated), []
-        if isolated:
+        turned = self.own.look(now_ns, runs, silent=isolated)
+        changes, self._orphans = self._orphans + [_of_our_own(one, now_ns) for one in turned], []
+        if self.own.isolated:
             return changes
         numbers = self._numbers
         standing = verdicts.standing[numbers]
@@ -194,6 +190,8 @@ class Alerts:
         if early is not None:
             bad = np.where(self._early, early.bad[numbers], bad)
             known = np.where(self._early, early.known[numbers], known)
+        if self.own.doubtful:
+            known &= ~bad | self._reactions.firing[numbers]
         opening, closing = self._reactions.step(now_ns, numbers, bad, known, verdicts.value[numbers])
         warning = self.budgets.due(early, now_ns) if early is not None else []
         if len(opening) or len(closing) or self.breaches or len(warning):
@@ -265,7 +263,7 @@ class Alerts:
     def _go_on(self, now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> list[Change]:
         """Open ones: those whose cause is gone are told now, those that grew worse say so, once an hour at most."""
         changes = []
-        recovered = set() if MASS in self.own else self._recovered(runs)
+        recovered = set() if MASS in self.own.open else self._recovered(runs)
         for number, breach in self.breaches.items():
             value = float(verdicts.value[number])
             if not breach.told and not self._cause(number, quiet, now_ns):
@@ -287,44 +285,23 @@ class Alerts:
         return value > breach.worst * _WORSE
 
     def _watch_data(self, now_ns: int, verdicts: Verdicts, runs: Runs, excluded: BoolArray | None) -> list[Change]:
-        """Objectives that want to hear when nothing is measured; of excluded time it is recorded only."""
+        """Objectives that want to hear when nothing is measured; where the cause is known it is recorded only."""
         wanting = np.flatnonzero(self._quiet_ns)
-        if not len(wanting):
-            return []
-        newest = np.where(self._row[wanting] >= 0, runs.last_known(self._row[wanting]), 0).max(axis=1)
-        newest = np.maximum(newest, self._since_ns[self._numbers[wanting]])
-        silent = now_ns - newest > self._quiet_ns[wanting]
-        numbers = self._numbers[wanting]
-        quiet = excluded[wanting] if excluded is not None else np.zeros(len(wanting), bool)
-        return [
+        numbers, quiet_ns = self._numbers[wanting], self._quiet_ns[wanting]
+        known = np.where(self._row[wanting] >= 0, runs.last_known(self._row[wanting]), 0).max(axis=1, initial=0)
+        begun = self._since_ns[numbers]
+        turned = self.own.unmeasured(now_ns, self._endpoint[wanting], known, begun, quiet_ns)
+        newest = np.maximum(known, begun)
+        causes = np.full(len(wanting), UNMEASURED if UNMEASURED in self.own.open else "", "<U10")
+        if excluded is not None:
+            causes[excluded[wanting]] = EXCLUDED
+        return [_of_our_own(one, now_ns) for one in turned] + [
             self._change(
                 "no_data" if one.ended_ns is None else "data_back", one.number, now_ns, one.onset_ns, verdicts,
-                ended_ns=one.ended_ns, cause="" if one.told else EXCLUDED, told=one.told,
+                ended_ns=one.ended_ns, cause=one.cause, told=not one.cause,
             )
-            for one in self._silences.watch(numbers, newest, silent, quiet)
+            for one in self._silences.watch(numbers, newest, now_ns - newest > quiet_ns, causes)
         ]  # fmt: skip
-
-    def _watch_own(self, now_ns: int, runs: Runs, *, isolated: bool) -> list[Change]:
-        """The agent's own alerts: isolated, and a mass failure that no reference explains."""
-        changes = [self._own(ISOLATED, now_ns, on=isolated, onset_ns=now_ns)]
-        if not isolated and len(self._first_row) >= _MASS_LEAST:
-            since = runs.failing_since(np.zeros_like(self._first_row), self._first_row)
-            failing = int((since > 0).sum())
-            onset = int(np.median(since[since > 0])) if failing else now_ns
-            heard = int((runs.last_known(self._first_row) >= onset).sum())  # of whom anything is known since then
-            least = max(_MASS_LEAST, len(self._first_row) * _MASS_AT_ONCE)
-            on = failing >= least and failing / max(heard, 1) > (_MASS_OVER if MASS in self.own else _MASS_SHARE)
-            changes.append(self._own(MASS, now_ns, on=on, onset_ns=onset, failing=failing, of=len(self._first_row)))
-        return [one for one in changes if one is not None]
-
-    def _own(self, name: str, now_ns: int, *, on: bool, onset_ns: int, **details: int) -> Change | None:
-        if on and name not in self.own:
-            self.own[name] = onset_ns
-            return Change("opened", -1, now_ns, onset_ns, name=name, details=details)
-        if not on and name in self.own:
-            self._mass_end_ns = now_ns if name == MASS else self._mass_end_ns
-            return Change("closed", -1, now_ns, self.own.pop(name), now_ns, name=name, details=details)
-        return None
 
     # --- onset, end, cause --------------------------------------------------------------------------
 
@@ -365,7 +342,7 @@ class Alerts:
         """Why this need not be told now; "" if it must."""
         if number in quiet:
             return EXCLUDED
-        if MASS in self.own or self._mass_still_booked(number, now_ns):
+        if MASS in self.own.open or self._mass_still_booked(number, now_ns):
             return MASS
         wanted = self._lowers.get(self._by_number[number].endpoint.agreement.id, ())
         if not wanted:
@@ -378,7 +355,7 @@ class Alerts:
         if one.objective.metric not in OF_TIME or self._fleet is None:
             return False
         late_ns = one.endpoint.endpoint.uptime.interval_ns + self._fleet.timeout_ns + _CLOSE_NS
-        return now_ns < self._mass_end_ns + late_ns
+        return now_ns < self.own.mass_end_ns + late_ns
 
     def _change(
         self, kind: str, number: int, now_ns: int, onset_ns: int, verdicts: Verdicts, *, ended_ns: int | None = None,
@@ -415,7 +392,7 @@ class Alerts:
 
     def restore(
         self, breaches: Mapping[int, Breach], silent: Mapping[int, int], own: Iterable[tuple[str, int]],
-        warned: Mapping[int, Warned] = MappingProxyType({}),
+        warned: Mapping[int, Warned] = MappingProxyType({}), mass_end_ns: int = 0,
     ) -> None:  # fmt: skip
         """Go on with alerts that were open when another agent ended, and with what was told of error budgets."""
         for number, one in warned.items():
@@ -425,13 +402,20 @@ class Alerts:
             if number in self._by_number:
                 self.breaches[number] = breach
                 self._reactions.firing[number] = True
-        self._silences.told.update({number: since for number, since in silent.items() if number in self._by_number})
-        self.own.update(own)
+        for number, since in silent.items():
+            if number in self._by_number:
+                self._silences.open[number], self._since_ns[number] = Silence(since, ""), since
+        self.own.restore(own, mass_end_ns)
 
     @property
     def silent(self) -> Mapping[int, int]:
         """Objectives without data of which somebody was told, and since when."""
         return self._silences.told
+
+
+def _of_our_own(turn: OwnTurn, now_ns: int) -> Change:
+    kind = "opened" if turn.ended_ns is None else "closed"
+    return Change(kind, -1, now_ns, turn.onset_ns, turn.ended_ns, name=turn.name, details=turn.details)
 
 
 def names_of(one: FleetObjective) -> tuple[str, str, str]:

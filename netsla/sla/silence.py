@@ -1,7 +1,7 @@
 """Objectives of which nothing is measured for longer than they allow: who falls silent, who is heard again.
 
-Rules: columnar until somebody turns. What falls silent while its time is excluded is known (hushed), and told only if
-it is silent still when the exclusion is over.
+Rules: columnar until somebody turns. What falls silent while its cause is known (hushed) is told only if it is silent
+still when the cause is gone.
 """
 
 from __future__ import annotations
@@ -14,41 +14,53 @@ import numpy.typing as npt
 from netsla.model import IntArray
 
 BoolArray = npt.NDArray[np.bool_]
+Causes = npt.NDArray[np.str_]
+
+
+class Silence(NamedTuple):
+    """One that stands: the newest sample before it, and why it need not be told ("": it was)."""
+
+    since_ns: int
+    cause: str
 
 
 class Turn(NamedTuple):
-    """`ended_ns` None: it fell silent, with the last sample at `onset_ns`. `told` is False where it is hushed."""
+    """`ended_ns` None: it fell silent, with the last sample at `onset_ns`. With a `cause` it is hushed."""
 
     number: int
     onset_ns: int
     ended_ns: int | None
-    told: bool
+    cause: str
 
 
 class Silences:
-    """Since when, by objective number."""
+    """Those that stand, by objective number."""
 
     def __init__(self) -> None:
-        self.told: dict[int, int] = {}
-        self.hushed: dict[int, int] = {}
+        self.open: dict[int, Silence] = {}
 
-    def watch(self, numbers: IntArray, newest_ns: IntArray, silent: BoolArray, excluded: BoolArray) -> list[Turn]:
+    @property
+    def told(self) -> dict[int, int]:
+        """Since when, of those that somebody was told of."""
+        return {number: one.since_ns for number, one in self.open.items() if not one.cause}
+
+    def watch(self, numbers: IntArray, newest_ns: IntArray, silent: BoolArray, causes: Causes) -> list[Turn]:
         """Who turns, of those that want to hear of it; `newest_ns` is when each was heard of last."""
-        known = [*self.told, *self.hushed]
-        turned = silent | np.isin(numbers, known) if known else silent  # few, as a rule
-        columns = (column[turned].tolist() for column in (numbers, newest_ns, silent, excluded))
+        turned = silent | np.isin(numbers, list(self.open)) if self.open else silent  # few, as a rule
+        columns = (column[turned].tolist() for column in (numbers, newest_ns, silent, causes))
         found = (self._turn(*one) for one in zip(*columns, strict=True))
         return [one for one in found if one is not None]
 
-    def _turn(self, number: int, newest_ns: int, is_silent: bool, is_excluded: bool) -> Turn | None:
+    def _turn(self, number: int, newest_ns: int, is_silent: bool, cause: str) -> Turn | None:
+        before = self.open.get(number)
         if not is_silent:
             return self._back(number, newest_ns)
-        if number in self.told or (is_excluded and number in self.hushed):
+        if before is not None and (not before.cause or cause):
             return None
-        onset_ns = self.hushed.pop(number, newest_ns)
-        (self.hushed if is_excluded else self.told)[number] = onset_ns
-        return Turn(number, onset_ns, None, told=not is_excluded)
+        onset_ns = before.since_ns if before is not None else newest_ns
+        self.open[number] = Silence(onset_ns, cause)
+        return Turn(number, onset_ns, None, cause)
 
     def _back(self, number: int, newest_ns: int) -> Turn:
-        told = number in self.told
-        return Turn(number, (self.told if told else self.hushed).pop(number), newest_ns, told)
+        since_ns, cause = self.open.pop(number)
+        return Turn(number, since_ns, newest_ns, cause)

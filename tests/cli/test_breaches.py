@@ -14,14 +14,14 @@ import pytest
 
 from netsla.cli.app import main
 from netsla.cli.breaches import Wanted, acknowledge, breaches, shown_path
-from netsla.errors import AgentError, Exit, NetslaError
+from netsla.errors import AgentError, Exit, NetslaError, RequestError
 from netsla.store.ledger import Ledger
 from netsla.store.outbox import Event, Outbox
 from tests.wire.test_breaches import event
 
 
 @contextmanager
-def agent(folder: Path, answer: dict[str, Any], *more: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def agent(folder: Path, answer: dict[str, Any] | NetslaError, *more: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A real control socket on a loop of its own; yields its path and what it was asked."""
     import asyncio
 
@@ -32,6 +32,8 @@ def agent(folder: Path, answer: dict[str, Any], *more: str) -> Iterator[tuple[st
 
     async def handle(request: Request, _peer: Peer) -> dict[str, Any]:
         asked.append(dict(request))
+        if isinstance(answer, NetslaError):
+            raise answer
         return answer
 
     async def serve() -> None:
@@ -110,6 +112,41 @@ def test_acknowledging_names_the_objective_and_says_why(tmp_path: Path, capsysbi
          "mute_seconds": 7200.0}
     ]  # fmt: skip
     assert capsysbinary.readouterr().out == b"acknowledged\n"
+
+
+def test_a_refused_acknowledgement_is_a_wrong_request_and_no_agent_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: Any
+) -> None:
+    def ends(socket: str) -> object:
+        words = ["netsla", "breaches", "--ack", "acme/hq/delivery", "--why", "fibre cut", "--socket", socket]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code
+
+    with agent(tmp_path, RequestError("acme/hq/delivery has no open breach", "see `netsla breaches --open`")) as (
+        path,
+        _,
+    ):
+        assert ends(path) == Exit.CONFIG
+    assert b"has no open breach" in capsysbinary.readouterr().err
+    assert ends(str(tmp_path / "none.sock")) == Exit.UNREACHABLE
+
+
+def test_what_stands_open_is_shown_however_long_ago_it_began(tmp_path: Path, capsysbinary: Any) -> None:
+    states = {"acme/hq/delivery": b'{"breach":{"onset":"2026-01-01T00:00:00.000000Z"},"silent_since":null}'}
+    begun = event("opened", 1, decided_at="2026-01-01T00:00:05Z")
+    outbox = Outbox(tmp_path / "outbox.db", (), lambda _objective, events: events[-1])
+    outbox.start().result(10)
+    told = Event("id-1", "acme/hq/delivery", json.dumps(begun).encode(), 1_767_225_605 * 10**9)
+    outbox.put(states, [told]).result(10)
+    outbox.close()
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.start()
+    ledger.note("path", {"event": "id-0"}).result(10)
+    ledger.close()
+    assert breaches(str(tmp_path / "none.sock"), tmp_path, Wanted("1h", only_open=True)) == 0
+    assert "acme" in capsysbinary.readouterr().out.decode()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from netsla.model import SECOND, Metric, Reaction
-from netsla.sla.alerts import MASS, Change
+from netsla.sla.alerts import Change
 from netsla.sla.budgets import Budgets, Warned
+from netsla.sla.own import MASS
 from tests.sla.builders import FIVE, MONTH, ratio_objective
 from tests.sla.test_engine import Drive
 from tests.sla.test_forecast import PROMISE, drive, forecast, jump, told

@@ -11,10 +11,11 @@ from fractions import Fraction
 import pytest
 
 from netsla.model import SECOND, Clear, Metric, Objective, Reaction, UptimeRule
-from netsla.sla.alerts import MASS, Change
+from netsla.sla.alerts import Change
 from netsla.sla.burn import projected
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.forecast import Forecast, Heading
+from netsla.sla.own import MASS
 from tests.sla.builders import FIVE, MINUTE, MONTH, START, plan, ratio_objective
 from tests.sla.test_engine import Drive
 from tests.sla.test_resume import resumed_from
