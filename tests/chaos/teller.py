@@ -38,7 +38,7 @@ async def tell(folder: Path, settings: MqttSettings) -> None:
 def _decide(outbox: Outbox, number: int) -> None:
     objective = f"acme/e{number % OBJECTIVES}/o"
     body = json.dumps({"id": f"id-{number}", "objective": objective, "sequence": number}).encode()
-    outbox.put({objective: body}, [Event(f"id-{number}", objective, body, number)])
+    outbox.put({objective: body}, [Event(f"id-{number}", objective, body, time.time_ns())])
 
 
 def hurry() -> None:

@@ -70,7 +70,12 @@ class Heard:
 
     @property
     def events(self) -> list[Any]:
-        return [payload for topic, payload in self.messages if "/breach/" in topic]
+        return [payload for _, payload in self.told]
+
+    @property
+    def told(self) -> list[tuple[str, Any]]:
+        """Events with their topics."""
+        return [(topic, payload) for topic, payload in self.messages if "/breach/" in topic]
 
     @property
     def ids(self) -> set[str]:

@@ -10,16 +10,16 @@ from tests.sinks.broker import free_port
 
 
 class Cutter:
-    """Between a client and a server on loopback."""
+    """Between a client, which comes to `host`, and a server on loopback."""
 
-    def __init__(self, target: int) -> None:
-        self.port, self._target = free_port(), target
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
+        self.port, self.host, self._target = free_port(), host, target
         self.shut = False
         self._writers: list[asyncio.StreamWriter] = []
         self._left: int | None = None  # bytes to the server until the next cut
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._join, self.host, self.port)
         return self
 
     async def __aexit__(self, *_error: object) -> None:
