@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,6 +33,7 @@ from netsla.wire.event import uuid7
 
 log = logging.getLogger("netsla")
 
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _WRITE_S = 10.0
 _COMING_NS = 60 * 86_400 * SECOND  # planned work is listed so far ahead
 Json = dict[str, Any]
@@ -88,7 +90,9 @@ class Excluding:
             open_ones = {one.exclusion.id: one for one in entries if one.cancelled_ns is None}
             name, why = str(request.get("id", "")), str(request.get("why") or "").strip()
             mistakes = [] if why else [("no reason is given", 'add --reason "…"')]
-            if name not in open_ones:
+            if name not in open_ones and any(one.exclusion.id == name for one in entries):
+                mistakes.append((f"exclusion {name!r} is cancelled already", "see `netsla maintenance list`"))
+            elif name not in open_ones:
                 mistakes.append((f"there is no exclusion {name!r} to cancel", meant(name, open_ones)))
             if mistakes:
                 return {"mistakes": mistakes}
@@ -101,8 +105,10 @@ class Excluding:
     async def answer_list(self, request: Mapping[str, Any]) -> Json:
         """Planned and recorded exclusions."""
         entries = await self._read()
-        wanted = request.get("agreement")
-        agreements = [one for one in self._plan_of().agreements if wanted in (None, one.id)]
+        try:
+            agreements = chosen(self._plan_of(), request.get("agreement"))
+        except Mistakes as wrong:
+            return {"mistakes": wrong.found}
         return {"exclusions": listed(agreements, entries, time.time_ns())}
 
     async def _put_into_force(self, agreement: str) -> tuple[Exclusion, ...]:
@@ -130,15 +136,19 @@ class Excluding:
 # --- pure ---------------------------------------------------------------------------------------------
 
 
+def chosen(plan: Plan, name: object) -> list[Agreement]:
+    """The agreement of this name, all for None; raises Mistakes."""
+    known = {one.id: one for one in plan.agreements}
+    if name is not None and name not in known:
+        raise Mistakes([(f"there is no agreement {str(name)!r}", meant(str(name), known))])
+    return [one for one in plan.agreements if name in (None, one.id)]
+
+
 def read_request(
     request: Mapping[str, Any], plan: Plan, entries: list[Entry], now_ns: int
 ) -> tuple[Agreement, Exclusion]:
     """What a request asks for; raises Mistakes."""
-    known = {one.id: one for one in plan.agreements}
-    agreement = known.get(str(request.get("agreement", "")))
-    if agreement is None:
-        named = str(request.get("agreement", ""))
-        raise Mistakes([(f"there is no agreement {named!r}", meant(named, known))])
+    (agreement,) = chosen(plan, str(request.get("agreement", "")))
     wrong: list[tuple[str, str]] = []
     zone = ZoneInfo(agreement.timezone)
     start = _moment("start", request, zone, now_ns, wrong)
@@ -148,7 +158,7 @@ def read_request(
     elif end is None and start is not None:
         end = _after(start, request.get("duration"), wrong)
     if start is not None and end is not None and end <= start:
-        wrong.append(("it ends before it begins", "the end lies after the start"))
+        wrong.append(("it does not end after it begins", "write a later --end, or a --duration such as 2h"))
     endpoint, cause = request.get("endpoint") or None, str(request.get("cause") or "maintenance")
     names = {one.id for one in agreement.endpoints}
     if endpoint is not None and endpoint not in names:
@@ -160,6 +170,8 @@ def read_request(
         wrong.append(("no reason is given", 'add --reason "…"'))
     announced = _moment("announced", request, zone, now_ns, wrong) if request.get("announced") else now_ns
     name = str(request.get("id") or f"x-{uuid7(now_ns // 1_000_000, now_ns.to_bytes(10, 'big'))[:13]}")
+    if not _ID.fullmatch(name):
+        wrong.append((f"{name!r} cannot be an id", "use letters, digits, dot, underscore and hyphen; at most 128"))
     if name in {one.exclusion.id for one in entries if one.cancelled_ns is None}:
         wrong.append((f"the id {name!r} is taken", "choose another, or leave it out"))
     if wrong or start is None or end is None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsla.cli import places
 from netsla.cli.places import configured_socket, socket_path
 from netsla.cli.status import Question, summary, verdict
 from netsla.control import DEFAULT_SOCKET, ControlServer, Peer, Request
@@ -321,6 +322,13 @@ async def test_probe_options_belong_together() -> None:
         assert "--port" in done.err
 
 
+@pytest.mark.parametrize("address", ["", "224.0.0.1", "fe80::1", "https://a.example/", "192.0.2.0/24"])
+async def test_only_what_can_be_one_host_is_probed(address: str) -> None:
+    done = await netsla("probe", address)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("netsla: ")
+
+
 async def test_version() -> None:
     from importlib.metadata import version
 
@@ -384,5 +392,14 @@ def test_the_socket_is_read_from_the_configuration(tmp_path: Path, text: str, so
     assert socket_path(Path("/named.sock"), path) == "/named.sock"
 
 
-def test_without_a_configuration_the_default_socket(tmp_path: Path) -> None:
+def test_without_a_configuration_the_default_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "DEFAULT_CONFIG", tmp_path / "none.yaml")
     assert socket_path(None, tmp_path / "none.yaml") == DEFAULT_SOCKET
+
+
+@pytest.mark.parametrize("command", [("status",), ("breaches",), ("maintenance", "list"), ("reload",), ("doctor",)])
+async def test_a_configuration_that_was_named_is_never_another_agents(tmp_path: Path, command: Sequence[str]) -> None:
+    done = await netsla(*command, "--config", tmp_path / "none.yaml")
+    assert done.code == 2
+    assert "none.yaml: No such file or directory" in done.err
+    assert "netsla.sock" not in done.err

@@ -75,7 +75,9 @@ def test_every_mistake_is_told_at_once() -> None:
         ({"duration": None}, "no end"),
         ({"duration": "2"}, "'2'"),
         ({"end": "2026-10-05T03:00"}, "the same thing"),
-        ({"duration": None, "end": "2026-10-05T02:00"}, "ends before it begins"),
+        ({"duration": None, "end": "2026-10-05T02:00"}, "does not end after"),
+        ({"duration": "0s"}, "does not end after"),
+        ({"id": "a b/c"}, "cannot be an id"),
     ],
 )
 def test_what_is_wrong_is_said(request_: dict[str, Any], said: str) -> None:
@@ -105,6 +107,8 @@ async def test_an_id_is_taken_until_it_is_cancelled_and_nothing_is_forgotten(des
     assert len((await desk.excluding.answer_cancel({"id": "m2"}, ME))["mistakes"]) == 2
     assert await desk.excluding.answer_cancel({"id": "m1", "why": "postponed"}, ME) == {"cancelled": "m1"}
     assert desk.told[-1] == ("a", ())
+    again = await desk.excluding.answer_cancel({"id": "m1", "why": "twice"}, ME)
+    assert again["mistakes"] == [("exclusion 'm1' is cancelled already", "see `netsla maintenance list`")]
     await desk.excluding.answer_add(GOOD | {"id": "m1"}, ME)
     listed = (await desk.excluding.answer_list({"agreement": "a"}))["exclusions"]
     assert [one["id"] for one in listed] == ["m1"]
@@ -115,3 +119,7 @@ async def test_a_request_that_is_wrong_leaves_no_trace(desk: Desk) -> None:
     assert (await desk.excluding.answer_add(GOOD | {"endpoint": "e9"}, ME))["mistakes"]
     assert desk.told == []
     assert (await desk.excluding.answer_list({}))["exclusions"] == []
+
+
+async def test_an_agreement_that_is_not_there_is_no_agreement_without_exclusions(desk: Desk) -> None:
+    assert (await desk.excluding.answer_list({"agreement": "aa"}))["mistakes"][0][0] == "there is no agreement 'aa'"

@@ -15,7 +15,7 @@ import orjson
 
 import netsla
 from netsla import config
-from netsla.cli.output import complain, say, table, wants_colour, write
+from netsla.cli.output import complain, say, table, write
 from netsla.config.quantity import meant
 from netsla.errors import Exit, NetslaError
 from netsla.model import Agreement, Kind
@@ -33,7 +33,7 @@ def listing(path: Path, form: str) -> int:
         write(orjson.dumps([_entry(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
         return Exit.OK
     rows = [_listed(one, today) for one in found]
-    say(table(_HEAD, rows, colour=wants_colour()) if rows else "no agreement is configured")
+    say(table(_HEAD, rows) if rows else "no agreement is configured")
     return Exit.OK
 
 

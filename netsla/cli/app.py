@@ -172,7 +172,7 @@ def status(
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Show where every agreement stands: exit 0 all met, 1 something breached, 4 something unknown."""
+    """Show where every agreement stands. Exit: 0 all met, 1 something breached, 3 no agent, 4 something unknown."""
     from netsla.cli import status as command
 
     question = command.Question(socket_path(socket, config), what, form.value, breached=breached)
@@ -188,7 +188,7 @@ def report(
     evidence: Evidence = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Settle a period: exit 0 met, 1 breached, 4 not enough data."""
+    """Settle a period. Exit: 0 met, 1 breached, 4 not enough data."""
     from netsla.cli import report as command
     from netsla.cli.settling import Where
 
@@ -202,7 +202,7 @@ def export(
     period: Period = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Write the evidence pack of a period, from which either party can settle it again."""
+    """Write the evidence pack of a period. From it alone either party can settle it again."""
     from netsla.cli import export as command
     from netsla.cli.settling import Where
 
@@ -216,7 +216,7 @@ def verify(
     evidence: Evidence = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Recompute the hash chain and the figures: exit 0 intact, 1 broken, and where."""
+    """Recompute the hash chain and the figures. Exit: 0 intact, 1 broken, and where."""
     from netsla.cli import verify as command
     from netsla.cli.settling import Where
 
@@ -237,7 +237,7 @@ def breaches(
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Show breaches with onset, duration and evidence; acknowledge one."""
+    """Show breaches with onset and evidence; acknowledge one."""
     from netsla.cli import breaches as command
     from netsla.cli.places import state_dir
 
@@ -247,7 +247,7 @@ def breaches(
     if why or mute is not None:
         raise NetslaError(f"{'--why' if why else '--mute'} says of no breach", "add --ack AGREEMENT/ENDPOINT/OBJECTIVE")
     wanted = command.Wanted(since, only_open, agreement, form.value)
-    raise typer.Exit(command.breaches(where, state_dir(config), wanted))
+    raise typer.Exit(command.breaches(where, state_dir(config), wanted, config))
 
 
 @app.command()
@@ -258,7 +258,7 @@ def probe(
     count: Annotated[int, typer.Option("-c", "--count", min=1, max=1000, help="How many probes.")] = 5,
     config: Unused = DEFAULT_CONFIG,
 ) -> None:
-    """Probe one address and explain every step: socket, addresses, time stamps, errors."""
+    """Probe one address and explain every step. Exit: 0 answered, 1 not."""
     from netsla.cli import probe as command
 
     raise typer.Exit(command.probe(address, kind.value, port, count))
@@ -274,7 +274,7 @@ def doctor(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def reload(socket: Socket = None, config: Config = DEFAULT_CONFIG) -> None:
-    """Let the running agent read its configuration anew; a bad one is refused and the old one goes on."""
+    """Let the running agent read its configuration anew. A bad one is refused, and the old one goes on."""
     from netsla.cli import status as command
 
     raise typer.Exit(command.reload(socket_path(socket, config)))
@@ -306,7 +306,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Write a first configuration, with comments, that runs as it is."""
+    """Write a first configuration that runs as it is."""
     from netsla.cli import init as command
 
     raise typer.Exit(command.init(file or config, force=force))
@@ -338,7 +338,7 @@ def maintenance_add(
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Record an exclusion, effective at once, also for what has passed."""
+    """Record an exclusion. It is effective at once, also for what has passed."""
     from netsla.cli import maintenance as command
 
     request = {"agreement": agreement, "start": start, "end": end, "duration": duration, "endpoint": endpoint}
@@ -354,7 +354,7 @@ def maintenance_list(
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Show what is planned, and all that was ever recorded."""
+    """Show what is planned and what was recorded."""
     from netsla.cli import maintenance as command
 
     raise typer.Exit(command.listing(socket_path(socket, config), config, agreement, form.value))
@@ -367,7 +367,7 @@ def maintenance_cancel(
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Take an exclusion back; it stays in the record."""
+    """Take an exclusion back. It stays in the record."""
     from netsla.cli import maintenance as command
 
     raise typer.Exit(command.cancel(socket_path(socket, config), name, reason))
@@ -421,7 +421,7 @@ def agreement_compare(
     form: Annotated[CompareFormat, typer.Option("--format", help="How to print.")] = CompareFormat.TABLE,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Put two agreements side by side; says per row which one promises more."""
+    """Put two agreements side by side. Says per row which one promises more."""
     from netsla.cli import agreement as command
 
     raise typer.Exit(command.compare(config, first, second, form.value))

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from netsla.cli.output import complain, say, table, wants_colour, write
-from netsla.config.quantity import Wrong, duration, duration_text
+from netsla.config.quantity import Wrong, duration, duration_text, meant
 from netsla.control import ask
 from netsla.errors import AgentError, Exit, NetslaError
 from netsla.model import SECOND
@@ -38,11 +38,13 @@ class Wanted:
     form: str = "table"
 
 
-def breaches(socket: str, state_dir: Path | None, wanted: Wanted) -> int:
-    """Print them, oldest onset first."""
+def breaches(socket: str, state_dir: Path | None, wanted: Wanted, config: Path | None = None) -> int:
+    """Print them, oldest onset first. That a misspelt agreement has none would be a comfort without ground."""
     now = datetime.now(UTC)
     since_ns = int(now.timestamp() * SECOND) - since(wanted.since)
     found = [one for one in _read(socket, state_dir, since_ns) if _is_wanted(one, wanted, since_ns)]
+    if config is not None and wanted.agreement is not None and not found:
+        _require_known(wanted.agreement, config)
     if wanted.form == "json":
         write(orjson.dumps([to_json(one, now) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
     elif found:
@@ -51,8 +53,21 @@ def breaches(socket: str, state_dir: Path | None, wanted: Wanted) -> int:
             if one.open and one.path:
                 say(f"\npath to {one.endpoint} ({one.address}) at its onset:\n{shown_path(one.path)}")
     else:
-        say(f"no {'open ' if wanted.only_open else ''}breach in the last {wanted.since}")
+        of = f" of {wanted.agreement}" if wanted.agreement else ""
+        say(f"no {'open ' if wanted.only_open else ''}breach{of} in the last {wanted.since}")
     return Exit.OK
+
+
+def _require_known(agreement: str, path: Path) -> None:
+    """Raise NetslaError for an agreement that the configuration, if it can be read, does not know."""
+    from netsla import config  # noqa: PLC0415 - only where nothing was found
+
+    try:
+        known = {one.id for one in config.load(path)[0].agreements}
+    except NetslaError:
+        return  # `netsla check` is the place to complain
+    if agreement not in known:
+        raise NetslaError(f"there is no agreement {agreement!r}, and no breach of it", meant(agreement, known))
 
 
 def acknowledge(socket: str, what: str, why: str, mute: str | None) -> int:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from netsla import config
 from netsla.cli.output import say
+from netsla.cli.places import DEFAULT_CONFIG
 from netsla.doctor import examine
 from netsla.errors import Exit
 from netsla.model import AgentSettings, Plan, WebSettings
 
 
 def doctor(path: Path) -> int:
-    """0 if nothing limits the plan, 1 with a line for each finding. Without a configuration: for the defaults."""
-    plan = config.load(path)[0] if path.exists() else _defaults()
+    """0 if nothing limits the plan, 1 with a line for each finding. Without any configuration: for the defaults."""
+    plan = config.load(path)[0] if path != DEFAULT_CONFIG or path.exists() else _defaults()
     findings = examine(plan)
     for finding in findings:
         say(str(finding))

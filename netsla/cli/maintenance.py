@@ -47,7 +47,9 @@ def listing(socket: str, config: Path, agreement: str | None, form: str) -> int:
     """Planned and recorded ones."""
     try:
         answer = _ask(socket, {"op": "exclusion_list", "agreement": agreement})
-        found = answer["exclusions"] if answer is not None else []
+        if answer is None:
+            return Exit.CONFIG
+        found = answer["exclusions"]
     except AgentError as unreachable:
         complain(f"netsla: {unreachable.problem}; this is what the ledger holds")
         found = _read_ledger(config, agreement)
@@ -72,18 +74,22 @@ def _ask(socket: str, request: Mapping[str, Any]) -> Json | None:
 
 def _read_ledger(config: Path, agreement: str | None) -> list[Json]:
     from netsla import config as configuration  # noqa: PLC0415 - only without an agent
-    from netsla.excluding import listed  # noqa: PLC0415 - likewise
+    from netsla.excluding import Mistakes, chosen, listed  # noqa: PLC0415 - likewise
     from netsla.store.archive import Archive  # noqa: PLC0415 - likewise
     from netsla.store.exclusions import history  # noqa: PLC0415 - likewise
 
     plan, _ = configuration.load(config)
+    try:
+        agreements = chosen(plan, agreement)
+    except Mistakes as wrong:
+        raise NetslaError(*wrong.found[0]) from wrong
     ledger = Path(plan.agent.state_dir) / "ledger.db"
     try:
         with Archive(ledger).open() as look:
             entries = history(look)
     except sqlite3.Error as error:
         raise NetslaError(f"cannot read {ledger}: {error}", "has the agent run with this configuration?") from error
-    return listed([one for one in plan.agreements if agreement in (None, one.id)], entries, time.time_ns())
+    return listed(agreements, entries, time.time_ns())
 
 
 def counts(one: Mapping[str, Any]) -> str:
@@ -93,7 +99,14 @@ def counts(one: Mapping[str, Any]) -> str:
     if not one["flag"]:
         return "counts" if one["counts_seconds"] else "stops the clock of repairs only"
     part = f"{one['counts_seconds']:g} s count, then " if one["counts_seconds"] else ""
-    return f"{part}does not count: {one['flag']} ({one['why']})"
+    return f"{part}does not count: {one['flag']} ({_WHY.get(one['why'], one['why'])})"
+
+
+_WHY = {
+    "notice": "announced too late",
+    "hours": "outside the allowed hours",
+    "cap": "more than the month's cap",
+}
 
 
 def _row(one: Mapping[str, Any]) -> list[str]:

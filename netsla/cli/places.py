@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netsla.control import DEFAULT_SOCKET
+from netsla.errors import NetslaError
 
 if TYPE_CHECKING:
     import yaml
@@ -21,8 +22,20 @@ DEFAULT_STATE_DIR = "/var/lib/netsla"
 
 
 def socket_path(named: Path | None, config: Path) -> str:
-    """The socket named, else as configured, else the default."""
-    return str(named) if named is not None else configured_socket(config) or DEFAULT_SOCKET
+    """The socket named, else as configured, else the default; NetslaError for a configuration that is not there."""
+    if named is not None:
+        return str(named)
+    if config != DEFAULT_CONFIG:  # whoever names a file means its agent, and no other
+        require(config)
+    return configured_socket(config) or DEFAULT_SOCKET
+
+
+def require(config: Path) -> None:
+    """Raise NetslaError if a configuration that was named cannot be read."""
+    try:
+        config.open("rb").close()
+    except OSError as error:
+        raise NetslaError(f"cannot read {config}: {error.strerror}", "name the configuration with --config") from error
 
 
 def state_dir(config: Path) -> Path | None:

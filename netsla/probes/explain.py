@@ -55,7 +55,7 @@ def _watch(prober: Prober, spec: ProbeSpec, count: int, *, v6: bool) -> Iterator
             told = True
             yield f"socket     {'; '.join(facts.sockets)}", False
         for batch in prober.drain():
-            for i in range(len(batch)):
+            for i in range(min(len(batch), count - decided)):  # one that took seconds has others behind it
                 decided += int(batch.outcome[i]) <= Outcome.UNMEASURED
                 received += int(batch.outcome[i]) == Outcome.ANSWERED
                 yield _line(prober, batch, i, v6=v6), int(batch.outcome[i]) == Outcome.ANSWERED

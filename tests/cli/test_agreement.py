@@ -27,6 +27,15 @@ def test_all_agreements_are_listed(capsysbinary: Any) -> None:
     assert (first["version"], first["review"], second["review"]) == (3, "2026-08-01", None)
 
 
+def test_the_name_of_an_agreement_is_no_standing(
+    tmp_path: Path, capsysbinary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "c.yaml").write_text("agreements: [{id: bad, endpoints: [{id: e, address: 192.0.2.1}]}]\n")
+    monkeypatch.setattr("netsla.cli.output.on_terminal", lambda: True)
+    assert listing(tmp_path / "c.yaml", "table") == 0
+    assert "\x1b" not in capsysbinary.readouterr().out.decode()
+
+
 def test_a_document_by_id_by_file_and_from_a_pack(tmp_path: Path, capsysbinary: Any) -> None:
     assert show(EXAMPLE, "acme-dia-42", "markdown", None) == 0
     assert capsysbinary.readouterr().out.startswith(b"# Dedicated internet access")

@@ -74,7 +74,7 @@ def test_open_and_agreement_choose(tmp_path: Path, capsysbinary: Any) -> None:
         breaches(socket, None, Wanted(form="json"))
     nothing, also_nothing, rest = capsysbinary.readouterr().out.decode().split("\n", 2)
     assert nothing == "no open breach in the last 7d"
-    assert also_nothing == "no breach in the last 7d"
+    assert also_nothing == "no breach of other in the last 7d"
     assert [one["open"] for one in json.loads(rest)] == [False]
 
 
@@ -187,3 +187,14 @@ def test_what_stands_is_named_by_what_it_is(tmp_path: Path, capsysbinary: Any) -
 def test_a_path_that_reached_the_endpoint_ends_there() -> None:
     path = {"hops": [[1, "192.0.2.254", 0.4], [2, "192.0.2.1", 1.0]], "reached": True}
     assert shown_path(path).splitlines() == ["   1  192.0.2.254  0.400 ms", "   2  192.0.2.1  1.000 ms"]
+
+
+def test_an_agreement_that_is_not_there_is_no_agreement_without_breaches(tmp_path: Path, capsysbinary: Any) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("agreements: [{id: acme, endpoints: [{id: e, address: 192.0.2.1}]}]\n")
+    with agent(tmp_path, {"events": [], "paths": {}}) as (socket, _):
+        with pytest.raises(NetslaError, match="there is no agreement 'acne', and no breach of it: did you mean 'acme'"):
+            breaches(socket, None, Wanted(agreement="acne"), config)
+        assert breaches(socket, None, Wanted(agreement="acme"), config) == 0
+        assert breaches(socket, None, Wanted(agreement="old"), tmp_path / "none.yaml") == 0
+    assert b"no breach of acme in the last 7d" in capsysbinary.readouterr().out

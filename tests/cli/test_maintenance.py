@@ -35,8 +35,14 @@ agreements:
         ({}, "counts"),
         ({"counts_seconds": 0}, "stops the clock of repairs only"),
         ({"flag": "cancelled"}, "cancelled"),
-        ({"flag": "invalid_notice", "why": "notice", "counts_seconds": 0}, "does not count: invalid_notice (notice)"),
-        ({"flag": "invalid_notice", "why": "cap"}, "60 s count, then does not count: invalid_notice (cap)"),
+        (
+            {"flag": "invalid_notice", "why": "notice", "counts_seconds": 0},
+            "does not count: invalid_notice (announced too late)",
+        ),
+        (
+            {"flag": "invalid_notice", "why": "cap"},
+            "60 s count, then does not count: invalid_notice (more than the month's cap)",
+        ),
     ],
 )
 def test_whether_it_counts_in_words(more: dict[str, Any], said: str) -> None:
@@ -84,3 +90,12 @@ def test_neither_agent_nor_ledger(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     with pytest.raises(NetslaError, match="has the agent run"):
         listing(str(tmp_path / "none.sock"), tmp_path / "c.yaml", None, "table")
+
+
+def test_the_list_of_an_agreement_that_is_not_there(tmp_path: Path, capsysbinary: Any) -> None:
+    test_without_an_agent_only_the_list_works(tmp_path, capsysbinary)
+    with pytest.raises(NetslaError, match="there is no agreement 'acne': did you mean 'acme'"):
+        listing(str(tmp_path / "none.sock"), tmp_path / "c.yaml", "acne", "table")
+    with agent(tmp_path, {"mistakes": [["there is no agreement 'acne'", ""]]}, "exclusion_list") as (socket, _):
+        assert listing(socket, tmp_path / "c.yaml", "acne", "table") == 2
+    assert b"nothing is excluded" not in capsysbinary.readouterr().out

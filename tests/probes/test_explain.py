@@ -1,9 +1,12 @@
 import socket
 
+import numpy as np
 import pytest
 
-from netsla.model import MILLISECOND, SECOND, ProbeSpec, ProbeType
+from netsla.model import MILLISECOND, SECOND, Outcome, ProbeSpec, ProbeType, Samples
+from netsla.probes import explain
 from netsla.probes.explain import run_explain
+from netsla.probes.tcp import TcpProber
 
 PING = ProbeSpec("icmp", ProbeType.ICMP, timeout_ns=SECOND)
 
@@ -38,3 +41,18 @@ def test_a_name_is_told_with_its_addresses(capsys: pytest.CaptureFixture[str]) -
 def test_a_name_that_does_not_resolve_is_told_and_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_explain("no-such-name.invalid", PING, 1) == 1
     assert "no-such-name.invalid does not resolve" in capsys.readouterr().out
+
+
+class AllAtOnce(TcpProber):
+    """What was out for three seconds comes back together, as from a neighbour that does not exist."""
+
+    def drain(self) -> list[Samples]:
+        row, zero = np.zeros(3, np.int32), np.zeros(3, np.int64)
+        outcome = np.full(3, Outcome.LOST, np.uint8)
+        return [Samples(row, np.arange(3), zero, zero - 1, outcome, np.zeros(3, np.uint16), np.zeros(3, np.uint8))]
+
+
+def test_no_more_is_told_than_was_asked_for() -> None:
+    told = [line for line, _ in explain._watch(AllAtOnce(), tcp(1), 2, v6=False)]
+    assert [line.split()[1] for line in told] == ["lost", "lost", "0"]
+    assert told[-1] == "result     0 of 2 answered"
