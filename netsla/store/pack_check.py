@@ -187,7 +187,7 @@ class _ByHour:
         self._table = table
         hour = table[:, 0] // HOUR
         begin = np.flatnonzero(np.diff(hour, prepend=-1))
-        ends = [*begin[1:].tolist(), len(hour)]
+        ends = [*begin.tolist(), len(hour)][1:]
         self._at = dict(zip(hour[begin].tolist(), zip(begin.tolist(), ends, strict=True), strict=True))
 
     def of(self, hour: int) -> IntArray:

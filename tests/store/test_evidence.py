@@ -137,6 +137,13 @@ def test_the_place_of_a_changed_figure(tmp_path: Path) -> None:
     )
 
 
+def test_a_changed_head_is_found_like_any_other_line(tmp_path: Path) -> None:
+    pack(tmp_path, hours(1))
+    text = (tmp_path / "intervals.csv").read_text()
+    (tmp_path / "intervals.csv").write_text(text.replace("le_30000", "le_3000"))  # no row is left with the threshold
+    assert "intervals.csv: hour 2026-04-01T00:00Z: the figures are not" in verify_pack(tmp_path)[0].breaks[0]
+
+
 def test_rows_left_out_or_added(tmp_path: Path) -> None:
     folder = pack(tmp_path, hours(3))
     path = folder / "intervals.csv"
