@@ -74,6 +74,8 @@ def _pack(folder: Path, where: Where, known: Known | None) -> Source:
         raise NetslaError(f"the pack is of {source.agreement.id!r}, not of {where.agreement!r}", "leave the name out")
     if source.unchained and (folder / CHAIN).exists():
         complain(f"netsla: unchained: {source.unchained}")
+    for what in source.lacking:
+        complain(f"netsla: {what}")
     return source
 
 

@@ -30,6 +30,8 @@ _DAY = 1440  # minutes
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH, _QUARTER, _YEAR = re.compile(r"(\d{4})-(\d{2})"), re.compile(r"(\d{4})-Q([1-4])"), re.compile(r"(\d{4})")
+_LAST_NS = 2**62  # the year 2116
+_LONGEST_NS = 3653 * 86_400 * SECOND  # ten years of minutes fit into memory, a hundred do not
 _REMEDY = "write 2026-10, 2026-Q4, 2026, 2026-10-05 or START/END in ISO 8601"
 
 
@@ -75,6 +77,10 @@ def parse_period(text: str, zone: ZoneInfo) -> Period:
         raise NetslaError(f"period {text!r} is not understood", _REMEDY)
     if found.start_ns >= found.end_ns:
         raise NetslaError(f"period {text!r} ends before it begins", "write START/END with START before END")
+    if found.start_ns < 0 or found.end_ns >= _LAST_NS:
+        raise NetslaError(f"period {text!r} is out of reach", "name one of the years 1970 to 2115")
+    if found.end_ns - found.start_ns > _LONGEST_NS:
+        raise NetslaError(f"period {text!r} is longer than ten years", "settle it year by year")
     return found
 
 

@@ -25,10 +25,11 @@ from netsla.config import dump_agreement, load_agreement
 from netsla.errors import NetslaError
 from netsla.model import SECOND, Agreement
 from netsla.sla.exclusion import Exclusion
+from netsla.sla.fleet import threshold_us
 from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, check_grid
 from netsla.sla.tally import Column
 from netsla.store.archive import Link
-from netsla.store.interval_csv import read_intervals
+from netsla.store.interval_csv import read_intervals, thresholds_of
 from netsla.store.interval_text import write_intervals
 from netsla.store.layout import Lane
 from netsla.store.pack_chain import (
@@ -100,6 +101,19 @@ def read_pack(folder: Path, bar: Bar = no_bar, given: Records | None = None) -> 
     if mistakes:
         raise mistakes[0]
     return Pack(folder, agreement, exclusions, records, sealed, latencies)
+
+
+def lacking(pack: Pack) -> list[str]:
+    """Percentile objectives that this pack cannot tell about, since the column of their limit is missing."""
+    known = thresholds_of(pack.folder / INTERVALS)
+    found: dict[int, set[str]] = {}
+    for objective in (one for endpoint in pack.agreement.endpoints for one in endpoint.objectives):
+        limit = threshold_us(objective) if objective.percent is not None else None
+        if limit is not None and limit not in known:
+            found.setdefault(limit, set()).add(objective.id)
+    return [
+        f"{INTERVALS} has no column le_{limit}, which {', '.join(sorted(ids))} needs" for limit, ids in found.items()
+    ]
 
 
 def _records(folder: Path, bar: Bar) -> Records:

@@ -67,17 +67,28 @@ def read_intervals(path: Path, tell: Callable[[int, int], None] | None = None) -
     return pressing.records(path.name)
 
 
+def thresholds_of(path: Path) -> frozenset[int]:
+    """The latency thresholds (us) that a file has columns for; raises CsvError, OSError."""
+    with path.open("rb") as file:
+        found = (_threshold(name) for name in _names(path, file.readline()))
+        return frozenset(limit for limit in found if limit is not None)
+
+
+def _names(path: Path, line: bytes) -> list[str]:
+    """The columns' names, checked."""
+    head = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
+    if "\r" in head:
+        raise CsvError(f"{path.name}: line 1: lines end with a carriage return alone", "end them with \\n or \\r\\n")
+    names = [name.strip() for name in next(csv.reader([head]), [])]
+    _check_header(path, names)
+    return names
+
+
 def _parse(path: Path) -> Iterator[tuple[_Rows, int, int]]:
     """Some rows at a time, with the bytes read so far and in all."""
     with path.open("rb") as file:
         size = path.stat().st_size
-        head = file.readline().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
-        if "\r" in head:
-            raise CsvError(
-                f"{path.name}: line 1: lines end with a carriage return alone", "end them with \\n or \\r\\n"
-            )
-        names = [name.strip() for name in next(csv.reader([head]), [])]
-        _check_header(path, names)
+        names = _names(path, file.readline())
         line, rest = 2, b""
         while True:
             block = file.read(_CHUNK)

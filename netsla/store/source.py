@@ -31,6 +31,7 @@ from netsla.store.evidence import (
     Bar,
     Pack,
     check_pack,
+    lacking,
     links_of_ledger,
     no_bar,
     read_pack,
@@ -68,6 +69,7 @@ class Source:
     links: Callable[[], Sequence[PackLink]]
     why_unchained: Callable[[], str]
     thresholds: Callable[[], Sequence[int]]  # of all that `read` reads, us, in order
+    lacking: Sequence[str] = ()  # what objectives need and the records do not tell
 
     @property
     def unchained(self) -> str:
@@ -213,7 +215,7 @@ def open_pack(
     until_ns = pack.chain.until_ns if pack.chain is not None else None
     return Source(
         pack.agreement, period, pack.exclusions, pack.read, until_ns, pack.latencies, lambda: links, lambda: why,
-        lambda: sorted({limit for part in pack.records for limit in part.within}),
+        lambda: sorted({limit for part in pack.records for limit in part.within}), lacking(pack),
     )  # fmt: skip
 
 

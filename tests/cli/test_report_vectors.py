@@ -354,6 +354,16 @@ def test_other_systems_probe_at_their_own_pace(tmp_path: Path, interval: str) ->
     assert (code, only(document, "pdr")["coverage_ratio"]) == (0, float(Fraction(41_400, 43_200)))
 
 
+def test_a_missing_column_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    p95 = '{id: p95, metric: latency, statistic: p95, target: "<= 30ms", window: month}'
+    folder = write(tmp_path, minutes(BEGIN, [GOOD] * 10), objectives=f"[{p95}]")
+    assert told(folder, period_of(10))[0] == 4
+    assert capsys.readouterr().err == "netsla: intervals.csv has no column le_30000, which p95 needs\n"
+    write(folder, minutes(BEGIN, [GOOD] * 10), objectives=f"[{p95}]", columns={"le_30000": "12"})
+    assert told(folder, period_of(10))[0] == 0
+    assert not capsys.readouterr().err
+
+
 def test_an_exclusion_for_all_is_told_endpoint_by_endpoint_where_caps_differ(tmp_path: Path) -> None:
     both = "[{id: hq, address: 192.0.2.1}, {id: dr, address: 192.0.2.2}]"
     work = {"cause": "maintenance", "announced": "2026-03-01"}

@@ -82,6 +82,14 @@ def test_what_is_no_period_says_what_to_write(text: str) -> None:
     assert "START" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    "text", ["2300", "9998-01", "0001", "1969-12", "2110-01-01/2116-03-01", "2026-01-01/2115-12-31"]
+)
+def test_periods_that_nobody_can_mean(text: str) -> None:
+    with pytest.raises(NetslaError, match=r"out of reach|longer than ten years"):
+        parse_period(text, BERLIN)
+
+
 def test_skipped_and_double_times() -> None:
     spring, autumn = date(2026, 3, 29), date(2026, 10, 25)
     assert local_ns(spring, 150, BERLIN) == utc("2026-03-29 01:30")  # 02:30 becomes 03:30 CEST
