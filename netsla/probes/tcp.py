@@ -3,7 +3,8 @@
 Rules: RTT is `tcpi_rtt` of the finished handshake, so that it does not matter when we look. A lost SYN shows as a
 retransmission, not as a second of latency. A connection is closed with a reset at once: nothing stays in TIME_WAIT.
 What connect() refuses at once is our own host speaking (unmeasured); what comes later is the network or the
-endpoint (refused). One probe costs a socket, so here a loop over the probes that are due is the honest shape.
+endpoint (refused). What was out while this process, or the whole host, stood still is not called lost, and what only we
+could time is not timed then. One probe costs a socket, so here a loop over the probes that are due is the honest shape.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import errno
 import resource
 import select
 import socket
-import struct
 import threading
 import time
 from collections import deque
@@ -25,30 +25,20 @@ from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, ProbeSpec, Rea
 from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
+from netsla.probes.handshake import ESTABLISHED, configure, icmp_error, is_plain, measure, own_reason
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
 from netsla.probes.schedule import LONGEST_NS, Timetable, tick_ns
-from netsla.probes.sender import REASONS
 
 _STALL_NS = 500 * MILLISECOND  # slots older than this were missed
 _TOLD_NS = 120 * SECOND  # missed slots told one by one (see netsla.probes.icmp)
 _STEP_NS = MILLISECOND
+_DEAF_NS = SECOND  # between two times we listened: the whole host may have stood still, and heard nothing
+_ASLEEP_NS = 100 * MILLISECOND
+_TARDY_NS = 100 * MILLISECOND  # beyond a tick: what has no stamp of the kernel's was heard we know not how late
 _BATCH = 50  # handshakes that a tick should begin: within some 3 ms
 _SHORTEST_NS = 20 * MILLISECOND  # of a tick, as far as intervals allow it
-_INFO_BYTES, _RTT_AT, _RETRANS_AT = 104, 68, 100  # struct tcp_info, linux/tcp.h
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_IPV6_UNICAST_HOPS, _IPV6_TCLASS, _IP_BIND_ADDRESS_NO_PORT = 16, 67, 24
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
-# What the network's ICMP errors become on a connecting socket (net/ipv4/icmp.c, icmp_err_convert), as type and code.
-_ICMP_OF = {
-    errno.ENETUNREACH: 3 << 8,
-    errno.EHOSTUNREACH: 3 << 8 | 1,
-    errno.ENOPROTOOPT: 3 << 8 | 2,
-    errno.EMSGSIZE: 3 << 8 | 4,
-    errno.EOPNOTSUPP: 3 << 8 | 5,
-    errno.EHOSTDOWN: 3 << 8 | 7,
-    errno.EACCES: 3 << 8 | 13,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +77,9 @@ _Record = tuple[int, int, int, int, int, int, int]  # the columns of Samples
 def _route(target: Target) -> _Route:
     spec, address = target.spec, target.address
     family = socket.AF_INET6 if address and ":" in address else socket.AF_INET
-    plain = spec.dscp == 0 and spec.ttl == 64 and spec.source is None
     number, _, zone = (address or "").partition("%")
     where = (number, spec.port or 0) if address else None
-    return _Route(target.row, spec, family, where, zone, plain)
+    return _Route(target.row, spec, family, where, zone, is_plain(spec, family))
 
 
 def _lanes(targets: Sequence[Target]) -> list[_Lane]:
@@ -120,6 +109,9 @@ class TcpProber:
         self._served: dict[int, int] = {}
         self._offset = self._clock.wall() - self._clock.mono()
         self._last_offset = self._offset
+        self._heard_ns, self._asleep = self._clock.mono(), self._clock.asleep()
+        self._deaf_ns = -1  # what was out then may not have been heard
+        self._tardy = False  # we listen late this time
         self._due = 0
         self._records: list[_Record] = []
         self._out: deque[Samples] = deque()
@@ -211,16 +203,25 @@ class TcpProber:
         self._served = {interval: self._served.get(interval, -1) for interval in intervals}
 
     def _hear(self, epoll: select.epoll, wait_ms: int = 0) -> None:
-        if not self._calls:
-            return
-        events = epoll.poll(wait_ms / 1000, len(self._calls))
+        events = epoll.poll(wait_ms / 1000, len(self._calls)) if self._calls else []
+        mono = self._clock.mono()
+        self._watch_ourselves(mono)
         if events and wait_ms:
-            self._departures.poll(self._clock.mono())
+            self._departures.poll(mono)
         for descriptor, event in events:
             call = self._calls.get(descriptor)
             if call is not None:
                 failed = event & (select.EPOLLERR | select.EPOLLHUP)
                 self._decide(call, call.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if failed else 0)
+
+    def _watch_ourselves(self, mono: int) -> None:
+        """Whether we, or the whole host, stood still since we last listened."""
+        asleep, silent = self._clock.asleep(), mono - self._heard_ns
+        slept = asleep - self._asleep > _ASLEEP_NS
+        self._tardy = slept or silent > self._tick_ns + _TARDY_NS
+        if slept or silent > _DEAF_NS:
+            self._deaf_ns = mono
+        self._heard_ns, self._asleep = mono, asleep
 
     def _connect_due(self, mono: int) -> None:
         now = mono + self._offset
@@ -255,12 +256,12 @@ class TcpProber:
         try:
             sock = socket.SocketType(route.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             if not route.plain:
-                _configure(sock, route)
+                configure(sock, route.spec, route.zone)
             where = (*route.address, 0, scope_of(route.zone)) if route.zone else route.address
         except OSError as error:
             if sock is not None:
                 sock.close()
-            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=_reason(error.errno, route))
+            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=own_reason(error.errno, route.spec))
             return
         call = _Call(route, slot, sock, mono, wall)
         code = sock.connect_ex(where)
@@ -272,36 +273,49 @@ class TcpProber:
         elif code in (0, errno.ECONNREFUSED):
             self._decide(call, code)
         else:
-            reason = _reason(code, route)
+            reason = own_reason(code, route.spec)
             self._departures.refuse(route.row, reason, mono)
             self._tell(route, slot, wall, Outcome.UNMEASURED, detail=reason)
             self._end(call)
 
     def _decide(self, call: _Call, code: int) -> None:
-        """The handshake ended: well (code 0), or with the error of the endpoint or the network."""
-        elapsed = self._clock.mono() - call.mono_ns
-        if code == 0:
-            info = call.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
-            (rtt_us,), (again,) = struct.unpack_from("I", info, _RTT_AT), struct.unpack_from("I", info, _RETRANS_AT)
-            flags = SampleFlag.RETRANSMITTED if again else 0
-            rtt = rtt_us * 1000
-            if again and elapsed > call.route.spec.timeout_ns:
-                rtt = elapsed  # the kernel's figure is that of the later SYN alone
-            if not rtt:
-                rtt, flags = elapsed, flags | SampleFlag.USER_STAMP
-            call.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self._answered(call, rtt, again, flags)
-        elif code == errno.ECONNREFUSED and call.route.spec.rst_is_up:
-            self._answered(call, elapsed, TCP_RESET, SampleFlag.USER_STAMP)
-        elif code == errno.ECONNREFUSED:
-            self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=TCP_RESET)
+        """The handshake ended: well, or with the error of the endpoint or the network."""
+        if code in ESTABLISHED:
+            rtt, again = measure(call.sock)
+            if rtt and not again:
+                self._answered(call, rtt, 0, 0)
+            else:
+                self._answered_again(call, rtt, again)
         elif code == errno.ETIMEDOUT:
             self._lose([call])
+        else:
+            self._refused(call, code, icmp_error(call.sock, code))
+        self._end(call)
+
+    def _refused(self, call: _Call, code: int, icmp: int | None) -> None:
+        """By the endpoint's reset, or by an ICMP error: no sign of life of the endpoint."""
+        if icmp is None and call.route.spec.rst_is_up:
+            self._answered_unstamped(call, TCP_RESET, 0)
         elif self._departures.is_doubtful(code) and (reason := self._why([call])[0]) is not None:
             self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=reason)
         else:
-            self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=_ICMP_OF.get(code, 3 << 8))
-        self._end(call)
+            detail = TCP_RESET if icmp is None else icmp
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.REFUSED, detail=detail)
+
+    def _answered_again(self, call: _Call, rtt: int, again: int) -> None:
+        """After so many SYNs more; the kernel's figure, if it has one, is that of the last of them alone."""
+        flags = SampleFlag.RETRANSMITTED if again else 0
+        if rtt and self._clock.mono() - call.mono_ns <= call.route.spec.timeout_ns:
+            self._answered(call, rtt, again, flags)
+        else:
+            self._answered_unstamped(call, again, flags)
+
+    def _answered_unstamped(self, call: _Call, detail: int, flags: int) -> None:
+        """Timed by when we heard of it; unmeasured if we listened late."""
+        if self._tardy:
+            self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=Reason.OVERRUN)
+        else:
+            self._answered(call, self._clock.mono() - call.mono_ns, detail, flags | SampleFlag.USER_STAMP)
 
     def _answered(self, call: _Call, rtt: int, detail: int, flags: int) -> None:
         """In time; or too late, and lost for that, unless our own host is to blame."""
@@ -340,8 +354,14 @@ class TcpProber:
 
     def _why(self, calls: list[_Call]) -> list[Reason | None]:
         """What our own host did while these were under way."""
+        if not calls:
+            return []
         mono = self._clock.mono()
-        return self._departures.reasons_for([_departure(call, mono) for call in calls], mono) if calls else []
+        reasons = self._departures.reasons_for([_departure(call, mono) for call in calls], mono)
+        return [
+            Reason.OVERRUN if reason is None and call.mono_ns <= self._deaf_ns else reason
+            for call, reason in zip(calls, reasons, strict=True)
+        ]
 
     # --- telling ------------------------------------------------------------------------------------
 
@@ -374,24 +394,3 @@ def _departure(call: _Call, mono: int) -> Departure:
     assert address is not None
     end = min(mono, call.mono_ns + spec.timeout_ns)
     return Departure(call.route.row, call.sock, address[0], spec.source is not None, spec.dscp, call.mono_ns, end)
-
-
-def _configure(sock: socket.SocketType, route: _Route) -> None:
-    spec = route.spec
-    if route.family == socket.AF_INET:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, spec.ttl)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, spec.dscp << 2)
-    else:
-        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_UNICAST_HOPS, spec.ttl)
-        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_TCLASS, spec.dscp << 2)
-    if spec.source is not None:
-        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-        number, _, zone = spec.source.partition("%")
-        sock.bind((number, 0, 0, scope_of(zone or route.zone)) if ":" in number else (number, 0))
-
-
-def _reason(code: int | None, route: _Route) -> Reason:
-    """Why our own host would not connect. Without a source set, EADDRNOTAVAIL means that no port is free."""
-    if code == errno.EADDRNOTAVAIL and route.spec.source is None:
-        return Reason.NO_DESCRIPTORS
-    return REASONS.get(code or 0, Reason.OTHER)

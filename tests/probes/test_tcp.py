@@ -1,11 +1,12 @@
-import errno
+import contextlib
 import json
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from netsla.model import (
 )
 from netsla.probes.audit import Clock
 from netsla.probes.tcp import TcpProber
+from netsla.wire import icmp
 
 
 class HandClock(Clock):
@@ -207,8 +209,131 @@ def test_rows_that_leave_are_discarded_at_once(listener: socket.socket) -> None:
     assert prober.drain() == []
 
 
-def test_a_network_error_has_the_icmp_code_that_it_came_from() -> None:
-    from netsla.probes.tcp import _ICMP_OF
+class Silence(contextlib.ExitStack):
+    """A port that swallows SYNs, and whoever stands between: what it forges looks to the kernel like the endpoint's."""
 
-    assert _ICMP_OF[errno.EHOSTUNREACH] == 3 << 8 | 1
-    assert _ICMP_OF[errno.EACCES] == 3 << 8 | 13
+    def __init__(self) -> None:
+        super().__init__()
+        full = self.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        self.port: int = full.getsockname()[1]
+        for _ in range(4):  # a full backlog lets further SYNs fall
+            one = self.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", self.port))
+        self._ear = self.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)))
+        self._ear.bind(("lo", 0x0800))
+        self._ear.settimeout(5)
+
+    def heard(self) -> bytes:
+        """The next SYN to the port, with its IP header."""
+        while True:
+            packet = self._ear.recv(2048)
+            if packet[9] == socket.IPPROTO_TCP and packet[22:24] == self.port.to_bytes(2, "big") and packet[33] == 2:
+                return packet
+
+    def reset(self, packet: bytes) -> None:
+        """Answer a SYN as a closed port does."""
+        acknowledged = int.from_bytes(packet[24:28], "big") + 1 & 0xFFFFFFFF
+        ports = int.from_bytes(packet[22:24], "big"), int.from_bytes(packet[20:22], "big")
+        head = struct.pack(">HHIIBBHHH", *ports, 0, acknowledged, 5 << 4, 0x14, 0, 0, 0)
+        pseudo = packet[16:20] + packet[12:16] + struct.pack(">HH", socket.IPPROTO_TCP, len(head))
+        total = sum(struct.unpack(f">{len(pseudo + head) // 2}H", pseudo + head))
+        total = (total & 0xFFFF) + (total >> 16)
+        check = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+        self._send(socket.IPPROTO_TCP, head[:16] + struct.pack(">HH", check, 0))
+
+    def unreachable(self, packet: bytes, code: int) -> None:
+        """Say of a SYN what a router or a firewall says."""
+        error = np.frombuffer(struct.pack(">BBHI", 3, code, 0, 0) + packet[:28], np.uint8).copy()[None, :]
+        icmp.checksum(error)
+        self._send(socket.IPPROTO_ICMP, error.tobytes())
+
+    @staticmethod
+    def _send(protocol: int, packet: bytes) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol) as sender:
+            sender.sendto(packet, ("127.0.0.1", 0))
+
+
+@pytest.fixture
+def silence() -> Iterator[Silence]:
+    with Silence() as silence:
+        yield silence
+
+
+def ask_once(port: int, then: Callable[[], object], pause: int, clock: HandClock | None = None) -> Samples:
+    """What a prober decides of one handshake when, while it is out, `then` happens and a while passes."""
+    clock = clock or HandClock()
+    prober = TcpProber(clock)
+    prober.load([target(port, rst_is_up=True, interval_ns=60 * SECOND)])
+    while not prober._calls:
+        prober.step()
+        clock.now += 20 * MILLISECOND
+    then()
+    clock.now += pause
+    prober.step()
+    prober.stop()
+    samples = Samples.join(prober.drain())
+    return samples.take(np.arange(1))
+
+
+def test_a_reset_is_a_sign_of_life(silence: Silence) -> None:
+    samples = ask_once(silence.port, lambda: silence.reset(silence.heard()), 30 * MILLISECOND)
+    assert (samples.outcome[0], samples.detail[0]) == (Outcome.ANSWERED, TCP_RESET)
+    assert samples.rtt_ns[0] == 50 * MILLISECOND
+
+
+@pytest.mark.parametrize("code", [1, 3, 13])
+def test_what_a_firewall_says_is_no_reset(silence: Silence, code: int) -> None:
+    """Port unreachable ends connect() with the errno of a reset: the endpoint would stand as up."""
+    samples = ask_once(silence.port, lambda: silence.unreachable(silence.heard(), code), 30 * MILLISECOND)
+    assert (samples.outcome[0], samples.detail[0]) == (Outcome.REFUSED, 3 << 8 | code)
+
+
+def test_a_reset_of_which_we_hear_late_is_unmeasured(silence: Silence) -> None:
+    """It came in time, but only we could have timed it, and stood still."""
+    samples = ask_once(silence.port, lambda: silence.reset(silence.heard()), 30 * SECOND)
+    assert (samples.outcome[0], samples.detail[0]) == (Outcome.UNMEASURED, Reason.OVERRUN)
+
+
+def test_what_is_out_while_we_stand_still_is_not_lost(silence: Silence) -> None:
+    samples = ask_once(silence.port, silence.heard, 30 * SECOND)
+    assert (samples.outcome[0], samples.detail[0]) == (Outcome.UNMEASURED, Reason.OVERRUN)
+
+
+def test_what_is_out_while_the_host_sleeps_is_not_lost(silence: Silence) -> None:
+    """The monotonic clock stands still then, too."""
+
+    class Sleepy(HandClock):
+        slept = 0
+
+        def asleep(self) -> int:
+            return self.slept
+
+    clock = Sleepy()
+
+    def sleep() -> None:
+        silence.heard()
+        clock.slept = 3600 * SECOND
+
+    samples = ask_once(silence.port, sleep, 980 * MILLISECOND, clock)
+    assert (samples.outcome[0], samples.detail[0]) == (Outcome.UNMEASURED, Reason.OVERRUN)
+
+
+def test_an_answer_is_one_however_late_we_look(listener: socket.socket) -> None:
+    samples = ask_once(listener.getsockname()[1], lambda: None, 30 * SECOND)
+    assert samples.outcome[0] == Outcome.ANSWERED
+    assert samples.flags[0] == 0
+
+
+def test_an_endpoint_that_hangs_up_at_once_has_answered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+        samples = ask_once(server.getsockname()[1], hang_up, 30 * MILLISECOND)
+    assert samples.outcome[0] == Outcome.ANSWERED
+    assert 0 < samples.rtt_ns[0] < 5 * MILLISECOND
+    assert samples.flags[0] == 0

@@ -1,0 +1,55 @@
+import errno
+import socket
+
+import pytest
+
+from netsla.model import ProbeSpec, ProbeType, Reason
+from netsla.probes.handshake import configure, icmp_error, is_plain, own_reason
+
+
+def spec(**more: object) -> ProbeSpec:
+    how = ProbeSpec("t", ProbeType.TCP, port=7)
+    for name, value in more.items():
+        object.__setattr__(how, name, value)
+    return how
+
+
+@pytest.mark.parametrize(
+    ("family", "more", "plain"),
+    [
+        (socket.AF_INET, {}, True),
+        (socket.AF_INET6, {}, False),
+        (socket.AF_INET, {"dscp": 46}, False),
+        (socket.AF_INET, {"ttl": 9}, False),
+        (socket.AF_INET, {"source": "127.0.0.1"}, False),
+    ],
+)
+def test_only_what_differs_from_the_defaults_is_set(family: int, more: dict[str, object], plain: bool) -> None:
+    assert is_plain(spec(**more), family) is plain
+
+
+@pytest.mark.parametrize(
+    ("family", "source", "level", "options"),
+    [
+        (socket.AF_INET, "127.0.0.1", socket.IPPROTO_IP, (socket.IP_TOS, socket.IP_TTL)),
+        (socket.AF_INET6, "::1", socket.IPPROTO_IPV6, (67, 16)),
+    ],
+)
+def test_options_are_set_as_asked_for(family: int, source: str, level: int, options: tuple[int, int]) -> None:
+    with socket.socket(family) as sock:
+        configure(sock, spec(dscp=46, ttl=9, source=source), "")
+        assert [sock.getsockopt(level, option) for option in options] == [46 << 2, 9]
+        assert sock.getsockname()[0] == source
+
+
+def test_a_network_error_has_the_icmp_code_that_it_came_from() -> None:
+    with socket.socket() as sock:
+        assert icmp_error(sock, errno.EHOSTUNREACH) == 3 << 8 | 1
+        assert icmp_error(sock, errno.EACCES) == 3 << 8 | 13
+        assert icmp_error(sock, errno.ECONNREFUSED) is None
+
+
+def test_without_a_source_no_address_means_no_port() -> None:
+    assert own_reason(errno.EADDRNOTAVAIL, spec()) is Reason.NO_DESCRIPTORS
+    assert own_reason(errno.EADDRNOTAVAIL, spec(source="192.0.2.1")) is Reason.SOURCE_GONE
+    assert own_reason(errno.EMFILE, spec()) is Reason.NO_DESCRIPTORS
