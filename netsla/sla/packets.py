@@ -110,8 +110,9 @@ def _columns(
         ), count)  # fmt: skip
         for row, values in enumerate(added):
             sums[row] += values
-        silent_ns = counted_ns - seconds * SECOND
-        sums[3] += np.maximum(silent_ns, 0) // _pace_ns(part, agreed_ns[part.probe])
+        silent_ns = np.maximum(counted_ns - seconds * SECOND, 0)
+        if silent_ns.any():
+            sums[3] += silent_ns // _pace_ns(part, agreed_ns[part.probe])
     if not parts:
         shortest = min((spec.interval_ns for spec in endpoint.probes if feeds(objective, spec)), default=SECOND)
         sums[3] = counted_ns // shortest

@@ -104,16 +104,20 @@ def read_pack(folder: Path, bar: Bar = no_bar, given: Records | None = None) -> 
 
 
 def lacking(pack: Pack) -> list[str]:
-    """Percentile objectives that this pack cannot tell about, since the column of their limit is missing."""
+    """What a reader might expect to count here and does not: records of strange probes, columns that are missing."""
+    probes = {(endpoint.id, spec.name) for endpoint in pack.agreement.endpoints for spec in endpoint.probes}
+    strange = sorted(set(pack.records.names) - probes)
     known = thresholds_of(pack.folder / INTERVALS)
     found: dict[int, set[str]] = {}
     for objective in (one for endpoint in pack.agreement.endpoints for one in endpoint.objectives):
         limit = threshold_us(objective) if objective.percent is not None else None
         if limit is not None and limit not in known:
             found.setdefault(limit, set()).add(objective.id)
-    return [
-        f"{INTERVALS} has no column le_{limit}, which {', '.join(sorted(ids))} needs" for limit, ids in found.items()
-    ]
+    told = [f"{INTERVALS} has no column le_{us}, which {', '.join(sorted(ids))} needs" for us, ids in found.items()]
+    told += [f"{INTERVALS}: {'/'.join(name)} is no probe of {AGREEMENT}: it counts for nothing" for name in strange[:5]]
+    if not any(endpoint.objectives for endpoint in pack.agreement.endpoints):
+        told.append(f"{AGREEMENT} promises nothing: a pack's has the plan's objectives written into it")
+    return told
 
 
 def _records(folder: Path, bar: Bar) -> Records:

@@ -364,6 +364,22 @@ def test_a_missing_column_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not capsys.readouterr().err
 
 
+def test_records_of_a_strange_probe_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write(tmp_path, minutes(BEGIN, [GOOD] * 10))
+    rows = (folder / "intervals.csv").read_text()
+    (folder / "intervals.csv").write_text(rows + "hq,pong,2026-04-01T00:00:00Z,60,12,0\n")
+    assert told(folder, period_of(10))[0] == 0
+    said = "netsla: intervals.csv: hq/pong is no probe of agreement.yaml: it counts for nothing\n"
+    assert capsys.readouterr().err == said
+
+
+def test_an_agreement_whose_plan_is_elsewhere_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write(tmp_path, minutes(BEGIN, [GOOD] * 10), objectives="[]", plan="gold")
+    assert told(folder, period_of(10))[0] == 4
+    said = "netsla: agreement.yaml promises nothing: a pack's has the plan's objectives written into it\n"
+    assert capsys.readouterr().err == said
+
+
 def test_an_exclusion_for_all_is_told_endpoint_by_endpoint_where_caps_differ(tmp_path: Path) -> None:
     both = "[{id: hq, address: 192.0.2.1}, {id: dr, address: 192.0.2.2}]"
     work = {"cause": "maintenance", "announced": "2026-03-01"}
