@@ -51,7 +51,9 @@ def test_endpoints_are_read_in_order_and_those_gone_are_passed_over(tmp_path: Pa
     for cell in cells(4, 3):
         ledger.append(cell, layout(4, per_agreement=4))
     ledger.close()
-    agreement = replace(contract(), id="acme-0000")
+    (hq,) = contract().endpoints
+    left = tuple(replace(hq, id=f"site-{n}") for n in (1, 2, 3))  # site-0 has gone
+    agreement = replace(contract(), id="acme-0000", endpoints=left)
     period = period_of(agreement, "2026-05")
     with open_ledger(tmp_path / "ledger.db", agreement, period, (START_S + 200) * SECOND) as source:
         assert [part.endpoint for part in source.read("site-1")] == ["site-1"]
