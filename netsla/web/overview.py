@@ -35,7 +35,8 @@ from netsla.wire.figures import figure
 from netsla.wire.status import Only, positions
 
 MAPPED = 3000  # endpoints of an agreement that are drawn as a map
-_COUNTS = ("Breached", "No data", "Too little data", "Met", "Budget left")
+_COUNTS = ("Breached", "No data", "Insufficient data", "Met", "Budget left")
+_NOTHING = "No agreement is in force. <code>netsla agreement new</code> writes one to begin with."
 _BAR = 120  # px: all objectives
 
 
@@ -64,6 +65,8 @@ def overview(snapshot: Snapshot, asked: Asked = EVERYTHING) -> str:
     agreements, endpoints = _sums(snapshot)
     shown = sorted((one for one in agreements if _wanted(asked, one)), key=lambda one: one.rank)
     below = sorted((one for one in endpoints if _wanted(asked, one)), key=lambda one: one.rank)
+    if not agreements:
+        return frame("Agreements", snapshot, f"<p>{_NOTHING}</p>", asked)
     content = [
         tiles(asked, "Agreements", _by_standing(agreements)),
         chooser(asked, "Agreement, customer or endpoint"),

@@ -12,6 +12,7 @@ from netsla.web.asked import Asked
 from netsla.web.overview import MAPPED, agreement, overview
 from tests.synthetic import changed, roll, snapshot
 from tests.web.conftest import Serve, Source
+from tests.wire.test_exposition import roll_of_nobody
 
 
 class Cells(HTMLParser):
@@ -76,6 +77,10 @@ def test_a_map_leads_to_every_endpoint_while_it_can_be_taken_in() -> None:
     assert "too many for a map" in (agreement(many, "acme-dia-0") or "")
     few = agreement(many, "acme-dia-0", Asked(standing="breached")) or ""
     assert few.count('aria-label="site-') == (many.objectives.standing.reshape(-1, 2) == 1).any(axis=1).sum()
+
+
+def test_without_agreements_it_says_how_to_get_one() -> None:
+    assert "netsla agreement new" in overview(snapshot(0, of=roll_of_nobody()))
 
 
 def test_what_is_searched_and_chosen_is_shown() -> None:
