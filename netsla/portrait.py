@@ -91,8 +91,8 @@ class Portraits:
 
 
 def _last(back_ns: int, now_ns: int) -> Period:
-    """So much up to the minute."""
-    end_ns = now_ns // (60 * SECOND) * 60 * SECOND
+    """So much up to the end of this minute."""
+    end_ns = -(-now_ns // (60 * SECOND)) * 60 * SECOND
     return Period("", end_ns - back_ns, end_ns)
 
 

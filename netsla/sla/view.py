@@ -11,7 +11,7 @@ from netsla.model import IntArray, Metric, RowArray
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet
 from netsla.sla.histogram import GREATEST, LEAST
-from netsla.sla.objective import Availability, ratio, read_percentiles
+from netsla.sla.objective import NO_DATA, Availability, ratio, read_percentiles
 from netsla.sla.snapshot import AgentView, FloatArray, ObjectiveView, Roll, Snapshot, WindowView
 from netsla.sla.tally import Column
 from netsla.sla.window import Window
@@ -90,7 +90,7 @@ class Viewer:
             target=layout.target,
             coverage=verdicts.coverage[number],
             conclusive=verdicts.conclusive[number],
-            budget=verdicts.budget[number],
+            budget=np.where(verdicts.standing[number] == NO_DATA, np.nan, verdicts.budget[number]),
             breach_since_ns=since_ns[number],
             breaches=engine.breaches[number],
         )

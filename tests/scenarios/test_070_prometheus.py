@@ -89,8 +89,7 @@ def test_a_live_scrape_is_clean(watched: Watched) -> None:
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=watched.agent.metrics(), capture_output=True, text=True, check=False
     )
-    ours = [line for line in (done.stdout + done.stderr).splitlines() if "netsla" in line]
-    assert ours == [], "of other exporters' families they have their own opinion"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_prometheus_takes_it_as_shipped(watched: Watched) -> None:

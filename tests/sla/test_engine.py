@@ -76,6 +76,7 @@ def test_nothing_measured_reads_as_no_data_and_never_as_100_percent() -> None:
     shot = drive.look()
     assert [STANDINGS[s] for s in shot.objectives.standing] == ["no_data"] * 3
     assert np.isnan(shot.objectives.value).all()
+    assert np.isnan(shot.objectives.budget).all(), "nor is a budget untouched of which nothing is known"
     assert np.isnan(shot.windows[0].delivery).all()
     assert np.isnan(shot.windows[0].coverage).all()
     assert shot.standing.tolist() == [-1]

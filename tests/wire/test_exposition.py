@@ -144,9 +144,7 @@ def test_promtool_accepts_it(compat: tuple[str, ...]) -> None:
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=render(shown, compat), capture_output=True, check=False
     )
-    ours = [line for line in (done.stdout + done.stderr).decode().splitlines() if "netsla" in line]
-    assert ours == []
-    assert compat or done.returncode == 0
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_ten_thousand_probes_take_no_time() -> None:
