@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry
 
 from netsla.errors import AgentError, ConfigError, HostError
@@ -47,6 +48,15 @@ TLS_HANDSHAKE_SECONDS = 10.0
 SHUTDOWN_SECONDS = 1.0  # for answers under way when the agent ends
 _STATIC = Path(__file__).parent / "static"
 
+
+class _Malformed(logging.Filter):
+    """What a client sends wrong is no bug of ours: it is told, the journal is spared. Bugs stay in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_MALFORMED = _Malformed()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -103,6 +113,7 @@ class WebServer:
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=SHUTDOWN_SECONDS
         )
+        logging.getLogger("aiohttp.server").addFilter(_MALFORMED)
         await self._runner.setup()
         assert self._runner.server is not None
         self._gate = Gate(self._runner.server)
@@ -205,6 +216,7 @@ class WebServer:
     async def _protect(self, request: web.Request, response: web.StreamResponse) -> None:
         for name, value in (SECURITY_HEADERS | dict(self._access.headers)).items():
             response.headers.setdefault(name, value)
+        response.headers["Server"] = "netsla"
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         snapshot = await self._source.snapshot()

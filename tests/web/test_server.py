@@ -35,6 +35,39 @@ async def test_metrics(serve: Serve, client: aiohttp.ClientSession) -> None:
     assert (lateness["0.0001"], lateness["0.001"], lateness["+Inf"], lateness["sum"]) == (5, 12, 16, 1.25)
 
 
+MALFORMED = (
+    b"\x16\x03\x01\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(20_000)) + b"\r\n",
+    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+)
+
+
+@pytest.mark.parametrize("sent", MALFORMED)
+async def test_malformed_requests_are_told_and_leave_no_traceback(
+    serve: Serve, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    server, _ = await serve()
+    reader, writer = await asyncio.open_connection(*server.addresses[0])
+    writer.write(sent)
+    assert (await reader.readline()).split()[1] == b"400"
+    writer.close()
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_bugs_are_logged_and_told_without_details(
+    serve: Serve, source: Source, client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, base = await serve()
+    source.shown = None  # type: ignore[assignment] # a bug of the agent
+    async with client.get(f"{base}/metrics") as answer:
+        assert answer.status == 500
+        assert "NoneType" not in await answer.text()
+        assert answer.headers["Server"] == "netsla"
+    assert any(record.exc_info for record in caplog.records)
+
+
 async def test_promtool_accepts_a_live_scrape(serve: Serve, client: aiohttp.ClientSession) -> None:
     _, base = await serve()
     async with client.get(f"{base}/metrics") as answer:
