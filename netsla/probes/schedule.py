@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 GRAIN_NS = 10_000_000
 LONGEST_NS = 100_000_000  # of a tick, as far as intervals allow it
-_PACE_NS = 10_000  # what it takes to send and to read a probe, with ease
+_PACE_NS = 14_000  # what it takes to send and to read a probe, and half as much again for what else the host does
 
 
 def phase_share(key: str) -> int:
