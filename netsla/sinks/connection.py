@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from typing import Any
 
 import aiomqtt
+from paho.mqtt.enums import LogLevel
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -38,6 +40,9 @@ _REMEDIES = {
 }
 
 
+_NUMBERS = re.compile(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$")  # [Errno 111] …, [SSL: …] … (_ssl.c:1006)
+
+
 class UnsupportedError(SinkError):
     """The broker does not know this version of the protocol."""
 
@@ -55,11 +60,13 @@ class Connection(aiomqtt.Client):
         self._room = asyncio.Semaphore(PIPELINE)
         self._largest = float("inf")
         self._end: aiomqtt.MqttCodeError | None = None
+        self._overheard = ""  # why the socket failed before there was an answer
 
     # --- life ---------------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Connect; raises SinkError."""
+        self._client.on_log = self._on_log
         entering = asyncio.ensure_future(self.__aenter__())
         try:
             await asyncio.shield(entering)
@@ -80,6 +87,7 @@ class Connection(aiomqtt.Client):
         if self._client.socket() is None and not self._disconnected.done():
             # accepted and ended in one breath: aiomqtt forgets the end
             self._disconnected.set_exception(self._end or aiomqtt.MqttError("closed"))
+        self._client.on_log = None
         self._disconnected.add_done_callback(self._lost)
 
     def _abandon(self, entering: asyncio.Future[Any]) -> None:
@@ -164,10 +172,18 @@ class Connection(aiomqtt.Client):
     ) -> None:
         self._end = aiomqtt.MqttCodeError(reason_code)
         if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection before it answered"))
+            because = f": {self._overheard}" if self._overheard else ""
+            self._connected.set_exception(
+                aiomqtt.MqttError(f"the broker closed the connection before it answered{because}")
+            )
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
         if self._disconnected.done():
             self._disconnected.exception()  # aiomqtt may put another in its place that nobody has looked at
+
+    def _on_log(self, client: Any, userdata: Any, level: int, text: str) -> None:
+        """Only here paho tells of a TLS alert: that a broker wants a certificate of ours is said after the handshake."""
+        if level == LogLevel.MQTT_LOG_ERR and ": " in text:
+            self._overheard = _without_numbers(text.split(": ", 1)[1])
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         ack = self._acks.get(mid)
@@ -216,6 +232,10 @@ def _with_remedy(words: str, code: int) -> str:
 
 
 def _plain(error: BaseException) -> str:
-    """Without the number that Python puts in front."""
-    text = str(error)
-    return text.split("] ", 1)[1] if text.startswith("[Errno") else text or "no answer in time"
+    return _without_numbers(str(error)) or "no answer in time"
+
+
+def _without_numbers(text: str) -> str:
+    """What Python and OpenSSL put around the words, taken away; with what to do, where that is known."""
+    words = _NUMBERS.sub("", text)
+    return f"{words}: set cert_file and key_file" if words.endswith("certificate required") else words

@@ -255,11 +255,15 @@ async def test_tls_with_a_client_certificate_and_one_that_has_expired(tmp_path: 
     try:
         async with desk(tmp_path, settings) as ours:
             await ours.put(count=2)
-            await ours.troubled("expired")
+            await ours.troubled("certificate verify failed: certificate has expired")
+            assert "_ssl.c" not in ours.delivery.problem
             serve(server)
             broker.send(signal.SIGHUP)
             await ours.drained()
             assert ours.delivery.connected
+        (tmp_path / "without").mkdir()
+        async with desk(tmp_path / "without", to(broker, tls=True, ca_file=str(files["ca"]))) as ours:
+            await ours.troubled("alert certificate required: set cert_file and key_file")
     finally:
         broker.end()
         with warnings.catch_warnings(action="ignore", category=ResourceWarning):
