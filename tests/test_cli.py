@@ -21,7 +21,7 @@ import pytest
 
 from netsla.cli import places
 from netsla.cli.places import configured_socket, socket_path
-from netsla.cli.status import Question, summary, verdict
+from netsla.cli.status import Question, _outcome, summary, verdict
 from netsla.control import DEFAULT_SOCKET, ControlServer, Peer, Request
 from netsla.errors import ConfigError, Fault
 from netsla.sla.snapshot import STANDINGS, Snapshot
@@ -313,6 +313,7 @@ async def test_run_without_a_configuration_says_where_it_looked(tmp_path: Path) 
     done = await netsla("run", "--config", tmp_path / "none.yaml")
     assert done.code == 2
     assert "none.yaml" in done.err
+    assert "netsla init" in done.err
 
 
 async def test_probe_options_belong_together() -> None:
@@ -363,6 +364,19 @@ def test_summary_names_the_breached() -> None:
         "b 50.001 ms (not <= 50ms); 1 no data; 1 met"
     )
     assert summary([]) == "none"
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ({"outcome": "unmeasured", "detail": "no_socket"}, "unmeasured (no socket)"),
+        ({"outcome": "refused", "detail": "connection refused"}, "connection refused"),
+        ({"outcome": "answered"}, "answered"),
+        ({"outcome": None}, "-"),
+    ],
+)
+def test_what_became_of_the_last_probe(last: dict[str, Any], said: str) -> None:
+    assert _outcome(last) == said
 
 
 def test_what_a_question_asks() -> None:

@@ -136,7 +136,7 @@ def _probe(each: Json, objectives: Sequence[Json], *, wide: bool) -> list[str]:
         each["probe"],
         each["address"],
         each["standing"],
-        last.get("detail") or last["outcome"] or NONE,
+        _outcome(last),
         figure("latency", last["rtt_seconds"]),
         figure("packet_delivery", recent and recent["packet_delivery_ratio"]),
         figure("latency", recent and recent["latency_seconds"]["p95"]),
@@ -146,6 +146,13 @@ def _probe(each: Json, objectives: Sequence[Json], *, wide: bool) -> list[str]:
         cells += [str(totals[key]) for key in ("sent", "received", "unmeasured", "late", "duplicate")]
         cells.append(last["at"] or NONE)
     return [*cells, summary(objectives)]
+
+
+def _outcome(last: Json) -> str:
+    """What became of the last probe; a reason of our own does not read like an answer."""
+    if last["outcome"] == "unmeasured" and last.get("detail"):
+        return f"unmeasured ({last['detail'].replace('_', ' ')})"
+    return last.get("detail") or last["outcome"] or NONE
 
 
 def standing(objectives: Sequence[Json]) -> str:

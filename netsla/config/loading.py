@@ -75,7 +75,8 @@ def refuse_moves(path: Path, old: Plan, new: Plan) -> None:
 
 def _document(path: Path, faults: Faults, place: Place | None = None) -> Node | None:
     """The mapping a file holds; `place` is where the file was asked for."""
-    text = read_text(path, place or Place(str(path)), faults)
+    own = "check the path and its rights; `netsla init` writes a first one" if place is None else ""
+    text = read_text(path, place or Place(str(path)), faults, own)
     if text is None:
         return None
     node = parse(text, str(path), faults)

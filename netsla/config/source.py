@@ -120,14 +120,14 @@ def shown(key: str) -> str:
     return repr(f"{name}:…") if colon else repr(key)
 
 
-def read_text(path: Path, place: Place, faults: Faults) -> str | None:
+def read_text(path: Path, place: Place, faults: Faults, remedy: str = "") -> str | None:
     """The text of a UTF-8 file; on failure a fault at `place` (who asked for it), or in the file itself."""
     faults.opened(str(path))
     try:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        faults.add(place, f"cannot read {path}: {why}", "check the path and the rights of the file")
+        faults.add(place, f"cannot read {path}: {why}", remedy or "check the path and the rights of the file")
         return None
     try:
         return raw.decode("utf-8-sig")
