@@ -89,6 +89,7 @@ class WebServer:
         self._runner: web.AppRunner | None = None
         self._servers: list[asyncio.Server] = []
         self.problems: tuple[str, ...] = ()
+        self._renewing = asyncio.Lock()
         self._sweeping: asyncio.Task[None] | None = None
 
     @property
@@ -144,13 +145,16 @@ class WebServer:
 
     async def renew(self) -> None:
         """Take up files of the web-config that changed; :class:`ConfigError` if they are wrong, and no change."""
-        file = self._settings.config_file
-        if file is None or not (self.problems or self._access.changed()):
-            return
+        async with self._renewing:  # a reload and the sweep may come at once
+            file = self._settings.config_file
+            if file is not None and (self.problems or self._access.changed()):
+                await self._renew(file)
+
+    async def _renew(self, file: str) -> None:
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._worker, access.load, file)
         except ConfigError as error:
-            self.problems = (f"the web goes on as before: {error}",)
+            self.problems = (f"the web goes on as before: {'; '.join(map(str, error.faults))}",)
             raise
         old, self._access, self.problems = self._access, found, ()
         self._login.close()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import ssl
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +13,7 @@ import trustme
 
 from netsla.errors import ConfigError
 from netsla.web import access, login
+from netsla.web import server as server_module
 from tests.web.conftest import Serve
 
 PASSWORD = "correct horse"
@@ -186,6 +189,32 @@ async def test_a_renewed_certificate_and_a_new_user_are_taken_up_without_a_resta
     for headers, status in (({}, 401), (basic("alice", PASSWORD), 200)):
         async with client.get(f"{base}/-/ready", ssl=trusting, headers=headers) as answer:
             assert answer.status == status
+
+
+async def test_it_looks_by_itself_and_says_a_mistake_once(
+    serve: Serve,
+    client: aiohttp.ClientSession,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(server_module, "SWEEP_SECONDS", 0.01)
+    server, base = await serve(config_file=written(folder, "{}"))
+    written(folder, "basic_auth_user: {}")
+    await until(lambda: bool(server.problems))
+    first = server.problems
+    written(folder, USERS)
+    await until(lambda: not server.problems)
+    assert "did you mean" in first[0]
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+    async with client.get(f"{base}/-/ready") as answer:
+        assert answer.status == 401
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - nobody tells when the sweep has been
+            await asyncio.sleep(0.01)
 
 
 async def test_what_was_in_force_stays_while_the_file_is_wrong(
