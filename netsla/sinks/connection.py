@@ -181,7 +181,7 @@ class Connection(aiomqtt.Client):
             self._disconnected.exception()  # aiomqtt may put another in its place that nobody has looked at
 
     def _on_log(self, client: Any, userdata: Any, level: int, text: str) -> None:
-        """Only here paho tells of a TLS alert: that a broker wants a certificate of ours is said after the handshake."""
+        """Only here paho tells of a TLS alert, such as that the broker wants a certificate of ours."""
         if level == LogLevel.MQTT_LOG_ERR and ": " in text:
             self._overheard = _without_numbers(text.split(": ", 1)[1])
 
