@@ -28,7 +28,7 @@ from netsla.store.press import BrokenError, unpack_cell
 from netsla.store.readonly import connect_readonly
 from netsla.store.sealing import cut_rows, digest_hour, owners
 from netsla.store.series import Part, Series, Table, join, loose_parts
-from netsla.store.tables import HOUR, read_lanes, read_layout
+from netsla.store.tables import HOUR, raw, read_lanes, read_layout
 
 LINK = 32  # bytes of a link
 _AT_ONCE = 16  # blocks decoded together: 5 MB, which stays in the cache
@@ -297,19 +297,24 @@ class Look:
     def block(self, number: int) -> StoredBlock:
         """One block by its id; raises BrokenError."""
         query = f"SELECT first, last, {_BLOCK} FROM block WHERE id = ?"  # noqa: S608 - own names
-        first, last, *row = self.connection.execute(query, (number,)).fetchone()
+        found = self.connection.execute(query, (number,)).fetchone()
+        if found is None:
+            raise BrokenError(f"block {number} cannot be found under its number")
+        first, last, *row = found
         block = self.stored(tuple(row))
         if not block.lanes or (first, last) != (block.lanes[0].agreement, block.lanes[-1].agreement):
             raise BrokenError(f"block {number} (hour {hour_text(block.hour)}): it is filed under wrong names")
         return block
 
     def hour_of(self, number: int) -> int:
-        """The hour that a block is filed under."""
-        return int(self.connection.execute("SELECT hour FROM block WHERE id = ?", (number,)).fetchone()[0])
+        """The hour that a block is filed under; -1 if it cannot be found."""
+        found = self.connection.execute("SELECT hour FROM block WHERE id = ?", (number,)).fetchone()
+        return int(found[0]) if found else -1
 
     def stored(self, row: tuple[Any, ...]) -> StoredBlock:
         """A row of `block` with its lanes by name."""
-        number, hour, seconds, lane_ids, figures, spectrum, links = row
+        number, hour, seconds, *bodies = row
+        lane_ids, figures, spectrum, links = map(raw, bodies)
         lanes = self.lanes(lane_ids, number, hour)
         return StoredBlock(number, hour, seconds, lanes, lane_ids, figures, spectrum, links)
 

@@ -18,10 +18,14 @@ RESCUED = "rescued"  # the file was corrupt, deleted or replaced
 
 
 def write_note(connection: sqlite3.Connection, at_ns: int, kind: str, agreement: str, detail: dict[str, Any]) -> int:
-    """Append a note to its chain; returns its id."""
+    """Append a note to its chain; returns its id.
+
+    It stands on the note that was written last, not on the last one that is there: if those differ, a gap remains.
+    """
     text = chain.canonical(detail).decode()
-    last = connection.execute("SELECT hash FROM note ORDER BY id DESC LIMIT 1").fetchone()
-    link = chain.note_link(bytes(last[0]) if last else chain.GENESIS, at_ns, kind, agreement, text)
-    row = (at_ns, kind, agreement, text, link)
-    added = connection.execute("INSERT INTO note (at_ns, kind, agreement, detail, hash) VALUES (?, ?, ?, ?, ?)", row)
-    return int(added.lastrowid or 0)
+    last, link = connection.execute("SELECT note, hash FROM ending").fetchone() or (0, chain.GENESIS)
+    number, link = int(last) + 1, chain.note_link(bytes(link), at_ns, kind, agreement, text)
+    row = (number, at_ns, kind, agreement, text, link)
+    connection.execute("INSERT INTO note (id, at_ns, kind, agreement, detail, hash) VALUES (?, ?, ?, ?, ?, ?)", row)
+    connection.execute("INSERT OR REPLACE INTO ending (id, note, hash) VALUES (1, ?, ?)", (number, link))
+    return number

@@ -1,9 +1,9 @@
 """The ledger's tables, and the few rows that others refer to: layouts, agreements, lanes.
 
 Rules: `LEDGER` only ever grows at its end (forward-only migrations). Ids mean nothing outside the file. What
-is evidence (block, note) is only appended; `cell` and `open` hold what is not sealed yet, `total` what can be
-made again from blocks. A block holds one large agreement or several small ones, `first` to `last` by name, each
-with its own link.
+is evidence (block, note) is only appended, `ending` says which note was written last; `cell` and `open` hold what is
+not sealed yet, `total` what can be made again from blocks. A block holds one large agreement or several small ones,
+`first` to `last` by name, each with its own link.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ CREATE TABLE total (id INTEGER PRIMARY KEY, start INTEGER NOT NULL, span INTEGER
 CREATE TABLE note (id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, kind TEXT NOT NULL, agreement TEXT NOT NULL,
   detail TEXT NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE pulse (id INTEGER PRIMARY KEY CHECK (id = 1), started_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL);
+""",
+    """
+CREATE TABLE ending (id INTEGER PRIMARY KEY CHECK (id = 1), note INTEGER NOT NULL, hash BLOB NOT NULL);
+INSERT INTO ending (id, note, hash) SELECT 1, id, hash FROM note ORDER BY note.id DESC LIMIT 1;
 """,
 )
 
@@ -84,4 +88,17 @@ def read_lanes(connection: sqlite3.Connection) -> dict[int, Lane]:
         "SELECT lane.id, agreement.name, endpoint, probe, thresholds FROM lane"
         " JOIN agreement ON agreement.id = agreement"
     )
-    return {row[0]: Lane(row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in connection.execute(query)}
+    return {row[0]: Lane(row[1], row[2], row[3], _thresholds(row[4])) for row in connection.execute(query)}
+
+
+def _thresholds(text: str) -> tuple[int, ...]:
+    """None if somebody changed them into what cannot be read: what the chain says of the lane's blocks then differs."""
+    try:
+        return tuple(int(limit) for limit in json.loads(text))
+    except (ValueError, TypeError):
+        return ()
+
+
+def raw(value: bytes | str | int | None) -> bytes:
+    """A column that holds bytes, unless somebody wrote something else into it."""
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -1,8 +1,8 @@
 """Is the ledger what it was when it was written? Every link made again, from the bytes that lie there.
 
 Rules: reads only. The first broken place ends the search for its chain; others are still looked at. A ledger whose
-end was cut off is told by its `sealed` notes; a ledger cut off in both alike cannot be told from a younger one:
-for that, the other party keeps a link (`heads`).
+end was cut off is told by its `sealed` notes and by its `ending`; a ledger cut off in all of them alike cannot be
+told from a younger one: for that, the other party keeps a link (`heads`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from netsla.store.archive import Look, hour_text, links_of
 from netsla.store.journal import RETIRED, SEALED
 from netsla.store.keeping import bases_digest
 from netsla.store.press import BrokenError
+from netsla.store.tables import raw
 
 Progress = Callable[[int, int], None]  # (blocks done, blocks in all)
 
@@ -53,7 +54,7 @@ def verify(look: Look, agreement: str | None = None, progress: Progress | None =
     if not breaks:
         breaks = _verify_bases(look) + _verify_seals(look)
     blocks, more = _verify_blocks(look, agreement, progress)
-    return Verified(blocks, notes, tuple(more + breaks))
+    return Verified(blocks, notes, tuple(more + breaks + _verify_file(look)))
 
 
 def heads(look: Look) -> dict[str, str]:
@@ -68,15 +69,33 @@ def _verify_notes(look: Look) -> tuple[int, list[Break]]:
     for number, at_ns, kind, agreement, detail, link in rows:
         if number != last + 1:
             return count, [Break(f"notes {last + 1} to {number - 1} are missing", "")]
-        if chain.note_link(previous, at_ns, kind, agreement, detail) != bytes(link):
+        if chain.note_link(previous, at_ns, kind, agreement, detail) != raw(link):
             return count, [Break(f"note {number} ({kind}) is not as it was written", agreement)]
-        previous, last, count = bytes(link), number, count + 1
-    return count, []
+        previous, last, count = raw(link), number, count + 1
+    return count, _verify_ending(look, last, previous)
+
+
+def _verify_ending(look: Look, last: int, link: bytes) -> list[Break]:
+    """The last note is the one that was written last; ledgers of old do not say which that was."""
+    if look.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'ending'").fetchone() is None:
+        return []
+    note, written = look.connection.execute("SELECT note, hash FROM ending").fetchone() or (0, chain.GENESIS)
+    if note > last:
+        return [Break(f"notes {last + 1} to {note} are missing", "")]
+    if (note, raw(written)) != (last, link):
+        return [Break(f"notes up to {last} are there, the ledger says that it ends with note {note}", "")]
+    return []
+
+
+def _verify_file(look: Look) -> list[Break]:
+    """What lies there is found by its indices as well: reports look it up there."""
+    (said,) = look.connection.execute("PRAGMA integrity_check(1)").fetchone()
+    return [] if said == "ok" else [Break(f"the file is damaged: {' '.join(str(said).split())}", "")]
 
 
 def _verify_blocks(look: Look, agreement: str | None, progress: Progress | None) -> tuple[int, list[Break]]:
     query = "SELECT name, base, head FROM agreement"
-    known = {name: (bytes(base), bytes(head)) for name, base, head in look.connection.execute(query)}
+    known = {name: (raw(base), raw(head)) for name, base, head in look.connection.execute(query)}
     walk = _Walk({name: base for name, (base, _) in known.items()}, agreement)
     ids = [row[0] for row in look.connection.execute("SELECT id FROM block ORDER BY id")]
     breaks: list[Break] = []
@@ -130,15 +149,21 @@ def _verify_bases(look: Look) -> list[Break]:
 
 
 def _verify_seals(look: Look) -> list[Break]:
-    """Every block that a `sealed` note names is there, unless it was let go."""
+    """Every block that a `sealed` note names is there, unless it was let go; and no other."""
     before = max((note.detail["before_hour"] for note in look.notes((RETIRED,))), default=-1)
     links = dict(look.connection.execute("SELECT id, links FROM block"))
+    strange = set(links)
     for note in look.notes((SEALED,)):
         hour, last, count = note.detail["hour"], note.detail["last"], note.detail["blocks"]
+        strange -= set(range(last - count + 1, last + 1))
         if hour < before:
             continue
-        there = b"".join(bytes(links.get(number, b"")) for number in range(last - count + 1, last + 1))
+        there = b"".join(raw(links.get(number, b"")) for number in range(last - count + 1, last + 1))
         if hashlib.sha256(there).hexdigest() != note.detail["links"]:
             text = f"the blocks of hour {hour_text(hour)} are not those that were sealed"
             return [Break(text, "", last, hour)]
-    return []
+    if not strange:
+        return []
+    first = min(strange)
+    text = f"block {first} (hour {hour_text(look.hour_of(first))}) is there, and no note says that it was sealed"
+    return [Break(text, "", first, look.hour_of(first))]

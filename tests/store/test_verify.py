@@ -10,8 +10,10 @@ import pytest
 
 from netsla.model import SECOND
 from netsla.store.archive import Archive
-from netsla.store.keeping import Retention
+from netsla.store.keeping import Retention, append_block
+from netsla.store.layout import union
 from netsla.store.ledger import Ledger
+from netsla.store.sealing import seal_hour
 from netsla.store.verify import Verified, heads, verify
 from tests.store.cells import HOUR_K, START_S, cells, layout
 
@@ -90,6 +92,13 @@ def test_one_byte_of_a_block_is_found_with_its_place(path: Path, column: str, at
         ("UPDATE note SET detail = '{\"who\":\"bob\"}' WHERE kind = 'exclusion'", "note 2 (exclusion)"),
         ("UPDATE note SET agreement = '' WHERE kind = 'exclusion'", "note 2 (exclusion)"),
         ("DELETE FROM note WHERE id = 1", "notes 1 to 1 are missing"),
+        ("DELETE FROM note WHERE id = 5", "notes 5 to 5 are missing"),
+        ("UPDATE ending SET hash = zeroblob(32)", "notes up to 5 are there"),
+        ("UPDATE ending SET note = 4", "notes up to 5 are there"),
+        ("UPDATE note SET hash = 'text' WHERE id = 5", "note 5 (sealed)"),
+        ("UPDATE lane SET thresholds = '[30000' WHERE id = 3", "block 1 ("),
+        ("UPDATE agreement SET head = 'text' WHERE id = 3", "the last blocks of acme-0002 are missing"),
+        ("UPDATE block SET figures = 'text' WHERE id = 5", "block 5 ("),
         ("UPDATE agreement SET base = head WHERE id = 1", "block 1 ("),
     ],
 )  # fmt: skip
@@ -97,6 +106,55 @@ def test_what_is_moved_or_missing_is_found(path: Path, query: str, place: str) -
     change(path, query)
     breaks = look_at(path).breaks
     assert any(place in one.place for one in breaks), breaks
+
+
+def test_a_block_that_stands_on_the_chain_but_that_nobody_sealed_is_found(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        hour = HOUR_K // 60 + 3
+        some = list(cells(40, 60, k=HOUR_K + 180, probes=10))
+        made, _ = seal_hour(hour, 60, union([layout(40)]), lambda: ((one, layout(40)) for one in some), lambda: None)
+        append_block(connection, made[0])
+    connection.close()
+    (found,) = look_at(path).breaks
+    assert (found.block, found.hour) == (10, hour)
+    assert "no note says that it was sealed" in found.place
+
+
+def test_blocks_that_their_index_does_not_know_are_found(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'block_place'").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    body = bytearray(path.read_bytes())
+    at = body.index(b"acme-0016acme-0019", (page - 1) * size, page * size)
+    body[at + 8] += 1
+    path.write_bytes(body)
+    (found,) = look_at(path).breaks
+    assert "block_place" in found.place
+
+
+def test_what_lost_its_last_notes_shows_the_gap_for_ever(path: Path) -> None:
+    change(path, "DELETE FROM note WHERE id = 5")
+    ledger = Ledger(path, now_ns=lambda: START_S * SECOND)
+    ledger.start()
+    ledger.note("start", {"version": "2"})
+    ledger.close()
+    assert [one.place for one in look_at(path).breaks] == ["notes 5 to 5 are missing"]
+
+
+def test_a_ledger_of_old_does_not_say_which_note_is_its_last(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript("DROP TABLE ending; PRAGMA user_version = 1")
+    connection.close()
+    assert look_at(path).intact
+    ledger = Ledger(path, now_ns=lambda: START_S * SECOND)
+    ledger.start()
+    ledger.note("start", {"version": "2"})
+    ledger.close()
+    assert look_at(path).intact
+    change(path, "DELETE FROM note WHERE id = 6")
+    assert [one.place for one in look_at(path).breaks] == ["notes 6 to 6 are missing"]
 
 
 def test_one_agreement_is_looked_at_alone(path: Path) -> None:
