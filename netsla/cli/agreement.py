@@ -5,6 +5,7 @@ Rules: from the configuration alone; an agreement may also be named by its file,
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,9 @@ import orjson
 import netsla
 from netsla import config
 from netsla.cli.output import complain, say, table, write
-from netsla.config.quantity import meant
+from netsla.config.quantity import Wrong, meant
+from netsla.config.reading import read_id
+from netsla.config.source import Faults, Map, Place, Scalar, parse
 from netsla.errors import Exit, NetslaError
 from netsla.model import Agreement, Kind
 from netsla.wire import comparison, document_page
@@ -75,6 +78,10 @@ def show(path: Path, name: str, form: str, output: Path | None) -> int:
 
 def new(kind: str, name: str, output: Path | None) -> int:
     """A commented template that `netsla check` takes as it is."""
+    try:
+        read_id(Scalar(name, False, *Place("")))
+    except Wrong as wrong:
+        raise NetslaError(wrong.problem, wrong.remedy) from wrong
     text = (resources.files("netsla.cli") / "templates" / f"{Kind(kind)}.yaml").read_text(encoding="utf-8")
     if output is not None and output.exists():
         raise NetslaError(f"{output} is there already", "name another file with -o")
@@ -106,11 +113,24 @@ def find(path: Path, name: str) -> Agreement:
     if at.is_dir():
         return config.load_agreement(at / "agreement.yaml")
     if at.is_file():
-        return config.load_agreement(at)
+        return _in_force(path, at) or config.load_agreement(at)
     known = {one.id: one for one in _load(path)}
     if name not in known:
         raise NetslaError(f"there is no agreement {name!r}", meant(name, known) or "name a file or a pack")
     return known[name]
+
+
+def _in_force(path: Path, file: Path) -> Agreement | None:
+    """The agreement of a file that the configuration reads, with its plan; None where the file stands alone."""
+    try:
+        plan, _ = config.load(path)
+    except NetslaError:
+        return None
+    if os.path.normpath(file.absolute()) not in plan.files:
+        return None
+    node = parse(file.read_text("utf-8"), str(file), Faults())
+    name = node.get("id") if isinstance(node, Map) else None
+    return next((one for one in plan.agreements if isinstance(name, Scalar) and one.id == name.text), None)
 
 
 def _load(path: Path) -> tuple[Agreement, ...]:

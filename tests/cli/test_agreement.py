@@ -58,6 +58,18 @@ def test_a_template_is_taken_by_the_real_check_as_it_is(
     assert (str(one.kind), bool(one.credits and one.credits.rules)) == (kind, kind in ("customer", "vendor"))
 
 
+def test_a_file_that_takes_its_plan_from_the_configuration_is_read_with_it() -> None:
+    by_file = find(EXAMPLE, "config/agreements.d/acme.yaml")
+    assert by_file == find(EXAMPLE, "acme-dia-42")
+    assert len(by_file.endpoints) == 6
+
+
+def test_a_template_takes_no_id_that_the_check_refuses(tmp_path: Path) -> None:
+    with pytest.raises(NetslaError, match="cannot be an id"):
+        new("customer", "a b", tmp_path / "x.yaml")
+    assert not (tmp_path / "x.yaml").exists()
+
+
 def test_a_template_is_never_written_over_something(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").touch()
     with pytest.raises(NetslaError, match="there already"):
