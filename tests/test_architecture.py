@@ -68,7 +68,6 @@ LINES = 450  # STYLE: about 150, rarely over 400
 LARGER = {  # file: why it is one file all the same
     "netsla/model.py": "the vocabulary: read as one page, no code",
     "netsla/sla/accounts.py": "one set of books: every figure of time is booked here and nowhere else",
-    "netsla/sla/engine.py": "the one order in which counting, sliding and judging happen",
     "tests/probes/test_regressions.py": "one list of other tools' bugs, by number",
     "tests/sla/test_report.py": "the worked examples of docs/sla.md, one table after the other",
 }

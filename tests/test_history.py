@@ -10,7 +10,7 @@ import numpy as np
 from netsla.history import History
 from netsla.model import SECOND, Outcome, Reason
 from netsla.sla.tally import Column
-from tests.sla.builders import HOUR, MINUTE, MONTH, ratio_objective, samples
+from tests.sla.builders import HOUR, MINUTE, MONTH, START, ratio_objective, samples
 from tests.sla.builders import plan as make_plan
 from tests.sla.test_engine import Drive
 
@@ -28,8 +28,7 @@ def begin(folder: Path, now_ns: int | None = None) -> tuple[History, Drive, str]
     """An agent that starts now, on whatever the folder holds."""
     history = History(folder)
     history.start({})
-    drive = Drive(PLAN, now_ns) if now_ns else Drive(PLAN)
-    drive.engine._read_cell = history.read_cell
+    drive = Drive(PLAN, now_ns or START, history.read_cell)
     history.adopt(drive.fleet)
     return history, drive, history.restore(drive.engine, drive.fleet)
 
@@ -149,8 +148,7 @@ def test_what_waited_is_counted_once(tmp_path: Path) -> None:
     history.close()
     again = History(tmp_path)
     again.start({})
-    after = Drive(PLAN, drive.now)
-    after.engine._read_cell = again.read_cell
+    after = Drive(PLAN, drive.now, again.read_cell)
     again.adopt(after.fleet)
     again.wait(after.fleet)
     wait(again, after, 45)

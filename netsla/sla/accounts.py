@@ -10,6 +10,7 @@ what lies before the first record is unknown; rolling ones begin with the first 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -137,7 +138,7 @@ class Accounts:
         places = np.array([place_of.get(int(row), 0) for row in rows], np.int64)
         return self._period[name][places] // self._seconds
 
-    def rewind(self, windows: dict[str, Window], fleet: Fleet, first_k: int) -> None:
+    def rewind(self, windows: Mapping[str, Window], fleet: Fleet, first_k: int) -> None:
         """Begin anew with cell `first_k`: what was recorded is about to be told again."""
         for name, window in windows.items():
             self._books[name][:], self._gone[name] = 0, 0 if window.span.calendar else window.first_k

@@ -8,15 +8,12 @@ to judge; `snapshot` whenever somebody looks.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from netsla.model import SECOND, ByteArray, IntArray, Reason, RowArray, Samples, Span
+from netsla.model import SECOND, ByteArray, IntArray, Reason, RowArray, Samples
 from netsla.sla.accounts import Accounts
-from netsla.sla.accounts import Change as Turned
 from netsla.sla.alerts import Alerts, Change
 from netsla.sla.blanks import Blanks
 from netsla.sla.duty import Duty
@@ -24,24 +21,18 @@ from netsla.sla.early import Lookout
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet
 from netsla.sla.grade import Graded, Grader
-from netsla.sla.interval import NO_REASON, Cell, OpenCell, PackedCell, close
+from netsla.sla.interval import NO_REASON, Cell, OpenCell, close
 from netsla.sla.objective import OF_TIME, Bench, Verdicts, arrange, judge
 from netsla.sla.runs import Runs
 from netsla.sla.standing import BoolArray
-from netsla.sla.tally import Column, Pairs, Spectrum, count
+from netsla.sla.tally import Column, Pairs, count
 from netsla.sla.timely import judge_time
 from netsla.sla.totals import Totals
-from netsla.sla.window import Window
+from netsla.sla.windows import NOTHING, ReadCell, Windows, mask_of
 
 _GRACE_NS = SECOND  # a cell closes at its end + the longest time limit + this (SLA R1)
-_KEEP_SECONDS = 3700  # closed cells kept at hand: the 1 h window gives them back
-_YEAR_SECONDS = 366 * 86_400  # no calendar window is longer
 _GAP = 1500  # cells; a longer silence is passed over at once, without a record of each cell
 _TOO_LONG = 400 * 86_400  # seconds; after that it was rather the clock that was wrong: begin anew
-
-_NOTHING = Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32))
-
-ReadCell = Callable[[int], tuple[IntArray, Spectrum] | None]
 
 
 class Engine:
@@ -50,8 +41,9 @@ class Engine:
     def __init__(self, read_cell: ReadCell | None = None) -> None:
         self.fleet: Fleet | None = None
         self.totals = Totals()
-        self.windows: dict[str, Window] = {}
-        self.accounts = Accounts()
+        self._read_cell = read_cell or (lambda _k: None)
+        self.accounts, self.blanks = Accounts(), Blanks()
+        self.windows = Windows(self.accounts, self.blanks, self._read_cell)
         self.verdicts = Verdicts.blank(0)
         self.runs, self.alerts, self.early = Runs(), Alerts(), Lookout()
         self.breaches = np.zeros(0, np.int64)  # opened, by objective number
@@ -60,15 +52,11 @@ class Engine:
         self.benches: tuple[Bench, ...] = ()
         self.grader = Grader()
         self.isolated = False
-        self.blanks = Blanks()
         self.duty: Duty
         self._given: dict[str, tuple[Exclusion, ...]] = {}
         self._judged = -1  # the version of the accounts that time was judged by
-        self._read_cell = read_cell or (lambda _k: None)
         self._pairs = Pairs(0, 8)
         self._thresholds_us = np.empty((0, 0), np.int64)
-        self._open: dict[int, OpenCell] = {}
-        self._recent: deque[PackedCell] = deque()
         self._suspect: set[int] = set()
         self._away_until_k = 0  # cells before this one passed while no agent ran
         self._next_k = 0  # the oldest cell still open
@@ -90,21 +78,21 @@ class Engine:
         self.totals.cover(fleet.rows, fleet.fresh_rows)
         self._cover_pairs(fleet, changed)
         self._cover_slots(fleet, k)
-        for cell in self._open.values():
+        for cell in self.windows.open.values():
             cell.grow(columns, fleet.rows)
-            cell.forget(_mask(changed, fleet.rows))
+            cell.forget(mask_of(changed, fleet.rows))
         self.grader.load(fleet)
         before, self.duty = self.duty if begun else None, Duty(fleet, self._given)
         self.accounts.load(fleet, self.duty, self._next_k)
         self.blanks.load(fleet, self._next_k)
-        self._cover_windows(fleet, columns, k)
+        self.windows.load(fleet, self.duty, columns, k, self._next_k)
         self._cover_verdicts(fleet)
         self.runs.cover(len(self._thresholds_us), fleet.rows, fleet.fresh_rows)
         self.alerts.load(fleet, now_ns)
         self.early.load(fleet)
         self._objective_places = np.array([one.endpoint.place for one in fleet.objectives], np.int64)
         self.benches = arrange(fleet, self.windows)
-        self._enter_periods()
+        self.windows.enter_periods(self._next_k, fleet)
         if before is not None:
             fresh = set(fleet.fresh_places.tolist())
             stayed = (one.place for one in fleet.endpoints if one.place not in fresh)
@@ -119,11 +107,9 @@ class Engine:
 
     def _begin(self, k: int) -> None:
         self._next_k, self._silent_k = k, -1
-        self._open.clear()
-        self._recent.clear()
-        self.windows.clear()
         self.blanks.forget()
         self.accounts = Accounts()
+        self.windows = Windows(self.accounts, self.blanks, self._read_cell)
 
     def _cover_pairs(self, fleet: Fleet, changed: RowArray) -> None:
         if fleet.slots_in_flight > self._pairs.depth:
@@ -137,27 +123,6 @@ class Engine:
         self._slots = np.zeros(fleet.rows, np.int64)
         for probe in fleet.watched:
             self._slots[probe.row] = fleet.seconds * SECOND // probe.spec.interval_ns
-
-    def _cover_windows(self, fleet: Fleet, columns: int, k: int) -> None:
-        for name in [name for name in self.windows if name not in fleet.windows]:
-            del self.windows[name]
-        for name, span in fleet.windows.items():
-            if name not in self.windows:
-                self.windows[name] = Window(span, columns)
-                self.windows[name].first_k = self._next_k
-            window, rows = self.windows[name], fleet.window_rows[name]
-            window.hold(self._most(span, fleet))
-            coming = rows[np.pad(window.place, (0, fleet.rows - len(window.place)), constant_values=-1)[rows] < 0]
-            window.cover(rows, fleet.fresh_rows, fleet.rows, columns, k)
-            self._add_open(window, coming)
-        self.windows = {name: self.windows[name] for name in fleet.windows}
-
-    @staticmethod
-    def _most(span: Span, fleet: Fleet) -> int:
-        """The most samples of one probe that a window can hold."""
-        shortest_ns = min((probe.spec.interval_ns for probe in fleet.watched), default=SECOND)
-        seconds = (span.seconds or _YEAR_SECONDS) + 2 * fleet.seconds + fleet.timeout_ns // SECOND + 1
-        return seconds * SECOND // shortest_ns
 
     def _cover_verdicts(self, fleet: Fleet) -> None:
         more = fleet.numbers - len(self.breaches)
@@ -184,33 +149,10 @@ class Engine:
         self.totals.add(samples, counted)
         if k < self._next_k:
             return  # its cell is closed: a note about an old probe, or a slot found missed long after
-        if k not in self._open:
-            self._open[k] = OpenCell.of(*counted.matrix.shape)
-        self._open[k].add(counted)
-        self._add(k, counted.matrix, counted.spectrum)
-
-    def _add(self, k: int, matrix: IntArray, spectrum: Spectrum, sign: int = 1) -> None:
-        away = self.away(k)
-        for window in self._holding(k):
-            window.add(k, matrix, spectrum, sign, away)
-
-    def away(self, k: int) -> RowArray | None:
-        """Rows whose packets do not count in cell `k`."""
-        here = self.duty.at(k)
-        if not here.any_away:
-            return None
-        place = self.blanks.place
-        rows: RowArray = np.flatnonzero((place >= 0) & here.away[place]).astype(np.int32)
-        return rows
-
-    def _add_open(self, window: Window, rows: RowArray) -> None:
-        """What has come in of these rows in open cells."""
-        for k, cell in self._open.items():
-            wanted = _mask(rows, cell.matrix.shape[1])
-            spectrum = Spectrum.merge(cell.spectra).where(wanted)
-            away = self.away(k)
-            away = None if away is None else away[wanted[away]]
-            window.add(k, np.where(wanted, cell.matrix, 0), spectrum, away=away)
+        if k not in self.windows.open:
+            self.windows.open[k] = OpenCell.of(*counted.matrix.shape)
+        self.windows.open[k].add(counted)
+        self.windows.add(k, counted.matrix, counted.spectrum)
 
     # --- time ---------------------------------------------------------------------------------------
 
@@ -219,13 +161,13 @@ class Engine:
         fleet = self.fleet
         if fleet is None:
             return []
-        self._enter_periods()
+        self.windows.enter_periods(self._next_k, fleet)
         due = (now_ns - fleet.timeout_ns - _GRACE_NS) // (fleet.seconds * SECOND)  # cells before this one are over
         if due - self._next_k > _TOO_LONG // fleet.seconds:
             self._begin_anew(fleet, due)
         closed = []
         while self._next_k < due:
-            self._enter_periods()
+            self.windows.enter_periods(self._next_k, fleet)
             if not self._pass_over(due, fleet):
                 closed.append(self._close(self._next_k, fleet))
         self._judge(now_ns)
@@ -244,14 +186,13 @@ class Engine:
     def _reopen(self, k: int) -> None:
         """The wall clock went back: cells from `k` on are taken out of the windows and closed again."""
         for turned in self.accounts.retract(k):
-            self._mark(turned)
+            self.windows.mark(turned)
         for number in range(self._next_k - 1, k - 1, -1):
-            cell = self.cell_at(number)
+            cell = self.windows.cell_at(number)
             if cell is not None:
-                self._add(number, *cell, sign=-1)
+                self.windows.add(number, *cell, sign=-1)
             self._suspect.add(number)
-        while self._recent and self._recent[-1].k >= k:
-            self._recent.pop()
+        self.windows.drop(k)
         self._next_k = k
 
     def _begin_anew(self, fleet: Fleet, k: int) -> None:
@@ -259,44 +200,28 @@ class Engine:
         self._begin(k)
         self.blanks.first_k[:] = k
         self.accounts.load(replace(fleet, fresh_places=np.arange(fleet.places, dtype=np.int32)), self.duty, k)
-        self._cover_windows(fleet, columns, k)
+        self.windows.load(fleet, self.duty, columns, k, k)
         self.benches = arrange(fleet, self.windows)
-        self._enter_periods()
+        self.windows.enter_periods(k, fleet)
 
     def _pass_over(self, due: int, fleet: Fleet) -> bool:
         """A long silence need not be told cell by cell; whether one was passed over."""
         first, grid = self._next_k, self.accounts.grid
-        end = grid(min([due, *(k for k in self._open if k > first)]))
+        end = grid(min([due, *(k for k in self.windows.open if k > first)]))
         edges = [int(w.until_k[w.member].min(initial=end)) for w in self.windows.values() if w.span.calendar]
         end = min([end, *edges])
-        if first in self._open or end - first <= _GAP or grid(first) != first or not self.accounts.quiet():
+        if first in self.windows.open or end - first <= _GAP or grid(first) != first or not self.accounts.quiet():
             return False
         self.book_silence(end)
         missing = np.where(self._born_k < first, self._slots, 0) * (end - first)
         self.totals.matrix[Column.UNMEASURED] += missing
         self.totals.unmeasured_by[Reason.AGENT_DOWN] += missing
-        self._recent.clear()
         self._next_k = end
-        for window in self.windows.values():
-            if not window.span.calendar:
-                self._slide_over(window, first, end, fleet)
-        self.count_missing()
+        self.windows.slide_over(first, end, fleet.seconds)
         return True
 
-    def _slide_over(self, window: Window, first_k: int, end_k: int, fleet: Fleet) -> None:
-        """Slide a rolling window over cells [first, end), of which there is no record."""
-        begin_k = end_k - -(-window.span.seconds // fleet.seconds)
-        if begin_k >= first_k:
-            window.empty()
-            self._add_open(window, window.rows[window.member])
-            self.accounts.keep_silence(window.span.name, begin_k, end_k)
-        else:
-            for k in range(window.first_k, begin_k):
-                self._expire(window, k)
-        window.first_k = max(window.first_k, begin_k)
-
     def book_silence(self, end_k: int) -> None:
-        """There is no record of the cells up to `end_k`; what was due in them is missing (`count_missing`)."""
+        """There is no record of the cells up to `end_k`; what was due in them is missing (`Windows.count_missing`)."""
         first = self.accounts.next_k
         if first >= end_k:
             return
@@ -308,29 +233,20 @@ class Engine:
                 self.book(k, self.grader.blank(k))
         self.blanks.add(first, end_k, np.arange(len(self.blanks.first_k), dtype=np.int32))
 
-    def count_missing(self, rows: RowArray | None = None) -> None:
-        """Work out anew what is missing of these rows (of all, unless said)."""
-        for window in self.windows.values():
-            mine = window.rows[window.member]
-            self.blanks.count(window, self.accounts, self.duty, mine if rows is None else np.intersect1d(mine, rows))
-
     def _close(self, k: int, fleet: Fleet) -> Cell:
-        opened = self._open.pop(k, None) or OpenCell.of(Column.LE + len(self._thresholds_us), fleet.rows)
+        opened = self.windows.open.pop(k, None) or OpenCell.of(Column.LE + len(self._thresholds_us), fleet.rows)
         silent = self._own_up(k, opened)
         reason = self._reasons(k, opened, fleet)
         reason[silent] = Reason.AGENT_DOWN if k <= self._away_until_k else Reason.OVERRUN
         standing = self.grader.close(k, opened.matrix, reason != NO_REASON)
         cell = close(k, fleet.seconds, opened, standing.probes, reason)
-        usable = cell.usable()
         if (reason != NO_REASON).any():
-            self._add(k, cell.matrix, cell.spectrum, sign=-1)
-            self._add(k, *usable)
-        self._recent.append(PackedCell.of(cell))
-        while self._recent[0].k < k - _KEEP_SECONDS // fleet.seconds:
-            self._recent.popleft()
+            self.windows.add(k, cell.matrix, cell.spectrum, sign=-1)
+            self.windows.add(k, *cell.usable())
+        self.windows.keep(cell)
         self._next_k = k + 1
         self._suspect.discard(k)
-        self._slide(k, fleet)
+        self.windows.slide(k, fleet.seconds)
         self.book(k, standing)
         return cell
 
@@ -351,7 +267,7 @@ class Engine:
         opened.matrix += matrix
         self.totals.matrix += matrix[: Column.LE]
         self.totals.unmeasured_by[Reason.AGENT_DOWN if k <= self._away_until_k else Reason.OVERRUN] += missing
-        self._add(k, matrix, _NOTHING)
+        self.windows.add(k, matrix, NOTHING)
         return silent
 
     def book(self, k: int, graded: Graded) -> None:
@@ -359,7 +275,7 @@ class Engine:
         assert self.fleet is not None
         self.early.push(graded)
         for turned in self.accounts.close(k, graded):
-            self._mark(turned)
+            self.windows.mark(turned)
 
     def go_on_from(self, last_k: int, known: BoolArray) -> None:
         """The record ends with cell `last_k`; `known` rows were in it, so that silence since then is ours."""
@@ -371,17 +287,18 @@ class Engine:
 
     def open_cells(self) -> list[Cell]:
         """What the open cells hold so far, oldest first; nothing is judged of them yet."""
-        return [self._open[k].so_far(k, self.fleet.seconds) for k in sorted(self._open)] if self.fleet else []
+        lying = self.windows.open
+        return [lying[k].so_far(k, self.fleet.seconds) for k in sorted(lying)] if self.fleet else []
 
     def take_over(self, cell: Cell) -> bool:
         """Go on counting in a cell that was open when another agent ended; whether it still is."""
         if cell.k < self._next_k:
             return False
         opened = OpenCell.again(cell, Column.LE + len(self._thresholds_us), len(self._slots))
-        self._open[cell.k] = opened
+        self.windows.open[cell.k] = opened
         heard = opened.matrix.any(axis=0)
         self._born_k[heard] = np.minimum(self._born_k[heard], cell.k)
-        self._add(cell.k, opened.matrix, cell.spectrum)
+        self.windows.add(cell.k, opened.matrix, cell.spectrum)
         return True
 
     def _reasons(self, k: int, opened: OpenCell, fleet: Fleet) -> ByteArray:
@@ -393,22 +310,6 @@ class Engine:
             reason[:] = Reason.CLOCK_STEP
         return reason
 
-    def _mark(self, turned: Turned) -> None:
-        rows = self.accounts.rows_of(turned.places)
-        cell = self.cell_at(turned.k)
-        if cell is not None and len(rows):
-            for window in self._holding(turned.k):
-                window.mark_down(turned.k, cell[0], rows, 1 if turned.down else -1)
-
-    def _holding(self, k: int) -> list[Window]:
-        """Windows that may hold cell `k`."""
-        return [window for window in self.windows.values() if k >= window.first_k or window.span.calendar]
-
-    def leave_out(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
-        """Say (or, with `sign` -1, unsay) that these rows' packets of a cell do not count."""
-        for window in self._holding(k):
-            window.mark_away(k, matrix, rows, sign)
-
     # --- exclusions ---------------------------------------------------------------------------------
 
     def exclude(self, agreement: str, exclusions: tuple[Exclusion, ...], now_ns: int) -> None:
@@ -418,7 +319,8 @@ class Engine:
         self._given[agreement] = exclusions
         if self.fleet is None or not differing:
             return
-        before, self.duty = self.duty, self.duty.amended(agreement, exclusions)
+        before = self.duty
+        self.duty = self.windows.duty = before.amended(agreement, exclusions)
         named = {one.endpoint for one in differing}
         theirs = [one for one in self.fleet.endpoints if one.agreement.id == agreement]
         places = [one.place for one in theirs if None in named or one.endpoint.id in named]
@@ -433,75 +335,8 @@ class Engine:
         if not len(places):
             return
         for change in turned:
-            self._mark(change)
-        held = [int(w.since_k[w.member].min(initial=self._next_k)) if w.span.calendar else w.first_k
-                for w in self.windows.values()]  # fmt: skip
-        for k in range(max(from_k, min(held, default=from_k)), max([self._next_k, *(k + 1 for k in self._open)])):
-            self._mark_away(k, places, before)
-        self.count_missing(self.accounts.rows_of(places))
-
-    def _mark_away(self, k: int, places: IntArray, before: Duty) -> None:
-        was, now = before.at(k), self.duty.at(k)
-        turned = was.away[places] != now.away[places]
-        if not turned.any():
-            return
-        cell = self._open[k].matrix if k in self._open else (self.cell_at(k) or (None,))[0]
-        if cell is None:
-            return
-        for away in (True, False):
-            rows = self.accounts.rows_of(places[turned & (now.away[places] == away)])
-            self.leave_out(k, cell, rows, 1 if away else -1)
-
-    def _slide(self, k: int, fleet: Fleet) -> None:
-        for window in self.windows.values():
-            if window.span.calendar:
-                continue
-            keep = -(-window.span.seconds // fleet.seconds)
-            while window.first_k <= k - keep:
-                self._expire(window, window.first_k)
-                window.first_k += 1
-            if self.blanks.any_since(window.first_k - 1):
-                self.blanks.count(window, self.accounts, self.duty, window.rows[window.member])
-
-    def _expire(self, window: Window, k: int) -> None:
-        down = self.accounts.expire(window.span.name, k)
-        cell = self.cell_at(k)
-        if cell is None:
-            self._rebuild(window, k + 1)
-            return
-        window.add(k, *cell, -1, self.away(k))
-        if len(down):
-            window.mark_down(k, cell[0], down, sign=-1)
-
-    def _rebuild(self, window: Window, k: int) -> None:
-        """A cell cannot be read back: begin anew from what can, rather than guess."""
-        window.restart(window.member, k)
-        for packed in self._recent:
-            if packed.k >= k:
-                window.add(packed.k, *packed.open(), away=self.away(packed.k))
-        for number, cell in self._open.items():
-            window.add(number, cell.matrix, Spectrum.merge(cell.spectra), away=self.away(number))
-
-    def cell_at(self, k: int) -> tuple[IntArray, Spectrum] | None:
-        """What a closed cell held that windows may count; None if it cannot be known any more."""
-        if self._recent and self._recent[0].k <= k <= self._recent[-1].k:
-            packed = self._recent[k - self._recent[0].k]
-            return packed.open() if packed.k == k else None
-        if self.blanks.at(k):
-            return np.zeros((Column.LE, len(self._slots)), np.int64), _NOTHING
-        return self._read_cell(k)
-
-    def _enter_periods(self) -> None:
-        """Calendar windows whose period is over begin the next one, once its last cell is closed (and was judged)."""
-        fleet = self.fleet
-        if fleet is None:
-            return
-        for window in self.windows.values():
-            if window.span.calendar:
-                entering, again = self.accounts.enter(window, self._next_k, fleet)
-                if len(entering):
-                    self._add_open(window, again)
-                    self.blanks.count(window, self.accounts, self.duty, entering)
+            self.windows.mark(change)
+        self.windows.recount(before, places, from_k, self._next_k)
 
     # --- judging ------------------------------------------------------------------------------------
 
@@ -546,9 +381,3 @@ class Engine:
         """What alerts have to tell since the last call, in order."""
         told, self._changes = self._changes, []
         return told
-
-
-def _mask(rows: RowArray, capacity: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    mask = np.zeros(capacity, bool)
-    mask[rows] = True
-    return mask

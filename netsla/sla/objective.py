@@ -7,6 +7,7 @@ its objectives, and `place` (objectives, probes) names the window's places that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -84,7 +85,7 @@ def ratio(part: IntArray, whole: IntArray) -> FloatArray:
     return out
 
 
-def arrange(fleet: Fleet, windows: dict[str, Window]) -> tuple[Bench, ...]:
+def arrange(fleet: Fleet, windows: Mapping[str, Window]) -> tuple[Bench, ...]:
     """Group the fleet's objectives; call again whenever fleet or places changed."""
     groups: dict[tuple[str, Metric, str], list[FleetObjective]] = {}
     for one in fleet.objectives:
@@ -101,7 +102,7 @@ def _percent(one: FleetObjective) -> Fraction:
 
 
 def _bench(
-    fleet: Fleet, windows: dict[str, Window], key: tuple[str, Metric, str], members: list[FleetObjective]
+    fleet: Fleet, windows: Mapping[str, Window], key: tuple[str, Metric, str], members: list[FleetObjective]
 ) -> Bench:
     name, metric, kind = key
     width = max((len(one.rows) for one in members), default=1) or 1

@@ -84,14 +84,14 @@ def resume(
     for cell in tail:
         engine.grader.gather(cell)
     engine.blanks.first_k[~known] = last_k + 1
-    engine.count_missing()
+    engine.windows.count_missing()
     engine.go_on_from(last_k, known)
 
 
 def _add(engine: Engine, part: Sum) -> None:
     """Add a sum, and say what of it does not count: of all of it at once, or else cell by cell."""
     cells = range(part.k, part.k + part.cells)
-    each = [engine.away(k) for k in cells]
+    each = [engine.windows.away(k) for k in cells]
     rows = part.matrix.shape[1]
     times = np.zeros(rows, np.int64)
     for away in each:
@@ -104,9 +104,9 @@ def _add(engine: Engine, part: Sum) -> None:
     mixed = (times > 0) & (times < part.cells)
     for k, away in zip(cells, each, strict=True):
         some = away[mixed[away]] if away is not None else throughout[:0]
-        cell = engine.cell_at(k) if len(some) else None
+        cell = engine.windows.cell_at(k) if len(some) else None
         if cell is not None:
-            engine.leave_out(k, cell[0], some)
+            engine.windows.leave_out(k, cell[0], some)
 
 
 def _tell(engine: Engine, fleet: Fleet, stood: Iterable[Stood]) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from netsla.sla.interval import Cell
 from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
 from netsla.sla.tally import Spectrum
 from netsla.sla.view import Viewer
+from netsla.sla.windows import ReadCell
 from tests.sla.builders import (
     HOUR,
     MINUTE,
@@ -33,8 +34,8 @@ AGENT = AgentView("test", "0", 0, "", ())
 class Drive:
     """An engine with a hand-held clock: probes at 1/s, a minute at a time."""
 
-    def __init__(self, first: Plan, now_ns: int = START) -> None:
-        self.roster, self.engine, self.now = Roster(), Engine(), now_ns
+    def __init__(self, first: Plan, now_ns: int = START, read_cell: ReadCell | None = None) -> None:
+        self.roster, self.engine, self.now = Roster(), Engine(read_cell), now_ns
         self.viewer = Viewer(self.engine)
         self.load(first)
         self.slot = 0
@@ -346,8 +347,9 @@ def test_a_long_silence_is_passed_over_and_reads_as_if_every_cell_had_been_close
     shots = []
     for gap in (100, 10**9):
         monkeypatch.setattr(engine_module, "_GAP", gap)
-        drive = Drive(plan(2, objectives=objectives, rule=rule))
-        kept = remember(drive.engine)
+        kept: dict[int, tuple[IntArray, Spectrum]] = {}
+        drive = Drive(plan(2, objectives=objectives, rule=rule), read_cell=kept.get)
+        remember(drive.engine, kept)
         for _ in range(30):
             drive.minute(lost=40 if drive.slot < 600 else 0, rows=(1,))
         drive.now += hours * 3600 * SECOND
@@ -364,9 +366,8 @@ def test_a_long_silence_is_passed_over_and_reads_as_if_every_cell_had_been_close
         assert np.array_equal(getattr(one.objectives, name), getattr(other.objectives, name), equal_nan=True), name
 
 
-def remember(engine: Engine) -> dict[int, tuple[IntArray, Spectrum]]:
-    """A store for the cells that leave an engine's memory."""
-    kept: dict[int, tuple[IntArray, Spectrum]] = {}
+def remember(engine: Engine, kept: dict[int, tuple[IntArray, Spectrum]]) -> None:
+    """Store the cells that leave an engine's memory."""
     close = engine._close
 
     def closing(k: int, fleet: Fleet) -> Cell:
@@ -375,8 +376,6 @@ def remember(engine: Engine) -> dict[int, tuple[IntArray, Spectrum]]:
         return cell
 
     engine._close = closing  # type: ignore[method-assign]  # to hear of every cell
-    engine._read_cell = kept.get
-    return kept
 
 
 def test_what_was_booked_before_the_first_cell_leaves_the_window_too() -> None:

@@ -40,10 +40,9 @@ def resumed_from(made: Plan, minutes: list[int]) -> Drive:
 
 
 def resumed(now_ns: int, cells: list[Cell], made: Plan = PLAN) -> Drive:
-    drive = Drive(made, now_ns)
     by_k = {cell.k: cell.usable() for cell in cells}
     empty = (np.zeros_like(cells[0].matrix), Spectrum.merge([]))
-    drive.engine._read_cell = lambda k: by_k.get(k, empty)
+    drive = Drive(made, now_ns, lambda k: by_k.get(k, empty))
     sums = [Sum(cell.k, 1, *cell.usable()) for cell in cells]
     stood = [Stood(cell.k, cell.standing, np.ones(len(cell.standing), bool)) for cell in cells]
     resume(drive.engine, drive.fleet, cells[-1].k, sums, stood)
