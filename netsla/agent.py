@@ -304,6 +304,8 @@ class Agent:
     def _watch_over(self) -> None:
         if self._vitals.look(self._probers.facts(), self._find_troubles(), time.monotonic()):
             self._notifier.watchdog()
+        for line in self._vitals.news():
+            log.warning("%s", line)
         if sys.stderr.isatty():
             print(f"{_CLEAR}{live_line(self._engine, len(self._vitals.problems))}", end="", file=sys.stderr, flush=True)
 

@@ -13,6 +13,8 @@ from netsla.sla.snapshot import STANDINGS
 from netsla.sla.tally import Column
 
 _STALL_S = 10.0  # without a prober's tick for so long, the watchdog is not fed
+_UNSAID = ("probing", "references", "names")  # parts that do not say in the log themselves what troubles them
+_LINES = 5  # that are said at once; of a thousand names that do not resolve the rest is a number
 Troubles = dict[str, tuple[str, ...]]
 
 
@@ -22,6 +24,7 @@ class Vitals:
     def __init__(self) -> None:
         self.troubles: Troubles = {}  # by part; a part without problems is there, too
         self._ticks: dict[ProbeType, tuple[int, float]] = {}  # ticks, and since when there are so many
+        self._said: frozenset[str] = frozenset()
 
     def look(self, facts: Mapping[ProbeType, ProberFacts], parts: Troubles, now: float) -> bool:
         """Take everything in, `now` in monotonic seconds; whether every prober moves."""
@@ -34,6 +37,15 @@ class Vitals:
             probing += (f"the {' and '.join(stalled)} prober has stalled: restart the agent",)
         self.troubles = {"probing": probing, **parts}
         return not stalled
+
+    def news(self) -> list[str]:
+        """Lines for the log: what troubles us since the last call, and whether it has all gone."""
+        now = [problem for part in _UNSAID for problem in self.troubles.get(part, ())]
+        fresh = [problem for problem in now if problem not in self._said]
+        relieved = bool(self._said) and not now
+        self._said = frozenset(now)
+        more = [f"and {len(fresh) - _LINES} more: see netsla status"] if len(fresh) > _LINES else []
+        return fresh[:_LINES] + more + ["what kept us from measuring is over"] * relieved
 
     def note(self, part: str, problems: tuple[str, ...]) -> None:
         """What became of one part since."""
@@ -61,5 +73,5 @@ def live_line(engine: Engine, problems: int) -> str:
     numbers = [one.number for one in engine.fleet.objectives] if engine.fleet else []
     count = np.bincount(engine.verdicts.standing[numbers], minlength=len(STANDINGS)).tolist()
     standings = [f"{n} {name.replace('_', ' ')}" for name, n in zip(STANDINGS, count, strict=True) if n]
-    trouble = f" · {problems} problems" if problems else ""
+    trouble = f" · {problems} problem{'s' * (problems > 1)}" if problems else ""
     return f"{sent} sent, {received} answered · objectives: {', '.join(standings) or 'none'}{trouble}"

@@ -39,6 +39,20 @@ def test_only_what_keeps_us_from_measuring_is_unhealthy() -> None:
     assert not vitals.measuring
 
 
+def test_what_troubles_us_is_said_once_and_that_it_is_over() -> None:
+    vitals, names = Vitals(), tuple(f"n{number} does not resolve" for number in range(7))
+    facts = {ProbeType.ICMP: replace(FACTS, problems=("no socket",))}
+    vitals.look(facts, {"names": (), "mqtt": ("the broker is away",)}, 0.0)
+    assert vitals.news() == ["no socket"], "the part that tells says for itself that the broker is away"
+    vitals.look(facts, {"names": names}, 1.0)
+    assert vitals.news() == [*names[:5], "and 2 more: see netsla status"]
+    vitals.look(facts, {"names": names[:1]}, 2.0)
+    assert vitals.news() == []
+    vitals.look({ProbeType.ICMP: FACTS}, {"names": ()}, 3.0)
+    assert vitals.news() == ["what kept us from measuring is over"]
+    assert vitals.news() == []
+
+
 def test_the_live_line_moves_and_counts_standings() -> None:
     drive = Drive(plan(2))
     assert live_line(drive.engine, 0).startswith("0 sent, 0 answered")
