@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +20,7 @@ from netsla.model import IntArray, Reason, RowArray
 from netsla.probes.channel import Options
 from netsla.probes.flight import Flights, Records
 from netsla.probes.links import SETTLE_NS, Links
-from netsla.probes.netlink import Ask, is_near
+from netsla.probes.netlink import Ask, Neighbour, is_near
 
 NOT_OURS = 0xFFFF  # in place of a Reason: nothing of ours excuses it
 _CHANNELS = 1 << 16
@@ -33,6 +33,7 @@ REFUSALS: dict[int, Reason] = {
     -errno.EHOSTUNREACH: Reason.NO_ROUTE,
     -errno.EACCES: Reason.PROHIBITED,
 }
+_UNSENT: dict[Neighbour, Reason] = {Neighbour.TAKES: Reason.OTHER, Neighbour.UNKNOWN: Reason.BUFFER_FULL}
 _PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 
 Reasons = npt.NDArray[np.uint16]
@@ -49,6 +50,7 @@ class OwnFaults:
         self._deaf_why = np.zeros(_CHANNELS, np.uint16)
         self._refused_ns = np.zeros(0, np.int64)  # by row: when our own host last refused a send
         self._refused_why = np.zeros(0, np.uint16)
+        self._stamping: set[int] = set()  # links
 
     def open(self, mono_ns: int) -> None:
         """Begin to watch, in the network namespace of the calling thread."""
@@ -115,7 +117,28 @@ class OwnFaults:
             link = np.where(unstamped & (ways > 0), ways, 0).astype(np.uint32)
             part = why[chosen]
             self._by_link(some, link, part, mono_ns, SETTLE_NS)
+            self._by_neighbour(keys, link, part)
             why[chosen] = part
+
+    def _by_neighbour(self, keys: Sequence[tuple[int, int, int]], link: npt.NDArray[np.uint32], why: Reasons) -> None:
+        """By a link that stamps what leaves, what has no stamp never left, unless it waited for a silent neighbour.
+
+        Nothing else tells it: a ping socket's send succeeds over IPv6 though a firewall of ours, or a full queue, drops
+        the packet (net/ipv6/ping.c).
+        """
+        found: dict[tuple[int, int, int], Neighbour] = {}
+        for i in np.flatnonzero((link != 0) & (why == NOT_OURS)).tolist():
+            if self._stamps(int(link[i])):
+                key = keys[i]
+                if key not in found:
+                    found[key] = self.links.neighbour(self._ask(*key))
+                why[i] = _UNSENT.get(found[key], NOT_OURS)
+
+    def _stamps(self, link: int) -> bool:
+        """Whether a link ever told when a packet left: not every driver does."""
+        if link not in self._stamping and (self._flights.link == link).any():
+            self._stamping.add(link)
+        return link in self._stamping
 
     def _ways(self, keys: list[tuple[int, int, int]], *, all_of_them: bool) -> dict[tuple[int, int, int], int]:
         """The ways to these targets; of a mass, only of some of them, as long as all those have one."""

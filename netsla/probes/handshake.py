@@ -18,6 +18,7 @@ from netsla.probes.sender import REASONS
 ESTABLISHED = (0, errno.ECONNRESET, errno.EPIPE)
 """How a connect() ends whose handshake was complete: well, or by an endpoint that hung up before we looked."""
 _INFO = struct.Struct("68xI28xI")  # of struct tcp_info, linux/tcp.h: tcpi_rtt in us, tcpi_total_retrans
+_KEPT_BACK = bytes([2, 2])  # its beginning, tcpi_state and tcpi_ca_state: SYN_SENT, CWR
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _DEFAULT_TTL = 64
 _IPV6_UNICAST_HOPS, _IPV6_TCLASS, _IPV6_RECVERR = 16, 67, 25
@@ -62,6 +63,14 @@ def measure(sock: socket.SocketType) -> tuple[int, int]:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     rtt_us, again = _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))
     return rtt_us * 1000, again
+
+
+def is_kept_back(sock: socket.SocketType) -> bool:
+    """Whether a queue of our own host dropped the SYN that connect() has just sent: TCP calls that congestion.
+
+    It is full, or its link is down. What a firewall of ours drops is told by nothing (net/ipv4/tcp_output.c).
+    """
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, len(_KEPT_BACK)) == _KEPT_BACK
 
 
 def icmp_error(sock: socket.SocketType, code: int) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsla.model import MILLISECOND, SECOND, IntArray, Reason
-from netsla.probes.netlink import AddressNews, Ask, Inquiry, LinkNews, Monitor, News
+from netsla.probes.netlink import AddressNews, Ask, Inquiry, LinkNews, Monitor, Neighbour, News
 
 GRACE_NS = 50 * MILLISECOND  # within which everything else is told; no probe is called lost before it has passed
 _LAG_NS = 1_100 * MILLISECOND  # after which the kernel has told of a lost carrier
@@ -108,6 +108,10 @@ class Links:
     def ways(self, asks: Sequence[Ask]) -> list[int]:
         """See :meth:`netsla.probes.netlink.Inquiry.ways`; where links are not watched nothing can be told."""
         return self._inquiry.ways(asks) if self._inquiry is not None else [0] * len(asks)
+
+    def neighbour(self, ask: Ask) -> Neighbour:
+        """See :meth:`netsla.probes.netlink.Inquiry.neighbour`."""
+        return self._inquiry.neighbour(ask) if self._inquiry is not None else Neighbour.UNTOLD
 
     def tell(self, news: list[News], mono_ns: int) -> None:
         """These happened between the last reading and now."""

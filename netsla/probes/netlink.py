@@ -11,15 +11,17 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 _ERROR, _DONE, _NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _DELADDR, _GETADDR = 2, 3, 16, 17, 18, 20, 21, 22
-_NEWROUTE, _GETROUTE = 24, 26
+_NEWROUTE, _GETROUTE, _NEWNEIGH, _GETNEIGH = 24, 26, 28, 30
 _REQUEST, _DUMP = 1, 0x300
 _GROUPS = 1 | 0x10 | 0x100  # RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 _HEAD, _LINK, _ADDRESS, _ROUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=BBBBi"), 12
-_ATTRIBUTE = struct.Struct("=HH")
+_ATTRIBUTE, _NEIGHBOUR = struct.Struct("=HH"), struct.Struct("=BxxxiHBB")
 _IFLA_NAME, _IFLA_MTU, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 4, 48, 1, 2
-_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_IP_PROTO = 1, 2, 4, 27
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_VIA, _RTA_IP_PROTO, _NDA_DST = 1, 2, 4, 5, 18, 27, 1
+_INCOMPLETE, _FAILED = 0x01, 0x20  # NUD_*, of a neighbour that does not tell its hardware address
 _SCOPE_LINK, _SCOPE_HOST = 253, 254
 _UP, _LOWER_UP, _DORMANT = 1, 0x10000, 0x20000  # IFF_RUNNING would be told a second late
 _READ = 1 << 16
@@ -50,6 +52,15 @@ class AddressNews:
 
 
 News = LinkNews | AddressNews
+
+
+class Neighbour(Enum):
+    """How the host stands to whom it hands a packet: by name of what becomes of the packet."""
+
+    TAKES = 0  # its hardware address is known, or it needs none
+    SILENT = 1  # it is being asked for its address, or did not tell it
+    UNKNOWN = 2  # no place was left to ask for it
+    UNTOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +197,31 @@ class Inquiry:
             if isinstance(news, LinkNews):
                 return news
         return None
+
+    def neighbour(self, ask: Ask) -> Neighbour:
+        """Who takes a packet on its way: the next router, or the target itself."""
+        kind, body = self._answer(_request(0, ask))
+        if kind != _NEWROUTE:
+            return Neighbour.UNTOLD
+        way = _attributes(body[_ROUTE:])
+        link = int.from_bytes(way.get(_RTA_OIF, b""), "little", signed=True)
+        hop = way.get(_RTA_GATEWAY) or way.get(_RTA_VIA, b"")[2:] or ask.target
+        family = socket.AF_INET if len(hop) == 4 else socket.AF_INET6
+        wanted = _NEIGHBOUR.pack(family, link, 0, 0, 0) + _attribute(_NDA_DST, hop)
+        kind, body = self._answer(_HEAD.pack(_HEAD.size + len(wanted), _GETNEIGH, _REQUEST, 0, 0) + wanted)
+        if kind == _NEWNEIGH:
+            state = _NEIGHBOUR.unpack_from(body)[2]
+            return Neighbour.SILENT if state & (_INCOMPLETE | _FAILED) else Neighbour.TAKES
+        unknown = kind == _ERROR and int.from_bytes(body[:4], "little", signed=True) == -errno.ENOENT
+        return Neighbour.UNKNOWN if unknown else Neighbour.UNTOLD
+
+    def _answer(self, request: bytes) -> tuple[int, bytes]:
+        """(type, body) of the first message that the kernel answers with; type 0 if it does not."""
+        self._socket.send(request)
+        try:
+            return next(((kind, body) for kind, _, body in _messages(self._socket.recv(_READ))), (0, b""))
+        except BlockingIOError:
+            return 0, b""
 
     def ways(self, asks: Sequence[Ask]) -> list[int]:
         """By ask: the index of the link out, -errno where our own host would refuse, 0 where that cannot be told."""

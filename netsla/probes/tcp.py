@@ -25,7 +25,7 @@ from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, ProbeSpec, Rea
 from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
-from netsla.probes.handshake import ESTABLISHED, configure, icmp_error, is_plain, measure, own_reason
+from netsla.probes.handshake import ESTABLISHED, configure, icmp_error, is_kept_back, is_plain, measure, own_reason
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
 from netsla.probes.schedule import LONGEST_NS, Timetable, tick_ns
@@ -265,7 +265,11 @@ class TcpProber:
             return
         call = _Call(route, slot, sock, mono, wall)
         code = sock.connect_ex(where)
-        if code in _IN_PROGRESS:
+        if code in _IN_PROGRESS and is_kept_back(sock):
+            why = self._why([call])[0]
+            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=Reason.BUFFER_FULL if why is None else why)
+            self._end(call)
+        elif code in _IN_PROGRESS:
             assert self._epoll is not None
             self._calls[sock.fileno()] = call
             self._epoll.register(sock.fileno(), select.EPOLLOUT | select.EPOLLERR | select.EPOLLONESHOT)

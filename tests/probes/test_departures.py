@@ -121,9 +121,10 @@ def test_losses_are_losses_again(namespace: Namespace, veth: Namespace, calls: M
 
 
 def test_an_answer_to_a_later_syn_is_not_lost_where_the_first_met_a_dead_link(
-    namespace: Namespace, veth: Namespace, calls: Make
+    namespace: Namespace, veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handshake succeeds in the end, beyond its time limit, since the link was down when it began."""
+    monkeypatch.setattr("netsla.probes.tcp.is_kept_back", lambda _: False)  # as where the driver drops it
     veth.ip("addr", "add", "10.40.0.254/24", "dev", "far")
     veth.ip("addr", "add", "10.1.0.1/32", "dev", "far")
     with veth.entered():
@@ -139,3 +140,22 @@ def test_an_answer_to_a_later_syn_is_not_lost_where_the_first_met_a_dead_link(
         one.clock.ahead += 940 * MILLISECOND
         one.prober.step()
     assert count(Samples.join(one.prober.drain())) == {"UNMEASURED": 1}
+
+
+def test_what_our_own_queue_drops_is_not_lost(namespace: Namespace, veth: Namespace, calls: Make) -> None:
+    """connect() begins all the same. The far end swallows: without that queue it is a loss."""
+    one = calls(BOTH)
+    namespace.run("tc", "qdisc", "add", "dev", "near", "root", "pfifo", "limit", "0")
+    samples = one.run(2_000)
+    assert set(count(samples)) == {"UNMEASURED"}
+    assert reasons(samples) == {Reason.BUFFER_FULL}
+    namespace.run("tc", "qdisc", "del", "dev", "near", "root")
+    assert set(count(one.run(2_000))) == {"LOST"}
+
+
+def test_what_a_link_that_is_down_drops_is_known_at_once(namespace: Namespace, veth: Namespace, calls: Make) -> None:
+    one = calls(BOTH)
+    veth.ip("link", "set", "far", "down")
+    samples = one.run(400)
+    assert set(count(samples)) == {"UNMEASURED"}
+    assert reasons(samples) == {Reason.INTERFACE_DOWN}

@@ -270,3 +270,24 @@ def test_of_a_mass_some_routes_are_asked_for_and_all_where_one_is_gone(
     first = np.argsort(one.prober._flights.row[place])  # the one that is gone is among those asked for
     why = one.prober._faults.reasons_for(first, one.clock.mono())
     assert (why == Reason.NO_ROUTE).sum() == {1: 4, 1000: 1000}[gone]
+
+
+def test_what_our_own_queue_drops_is_not_lost(wire: Wire, namespace: Namespace, drive: Make) -> None:
+    """As a firewall of ours may; over IPv6 the send of a ping socket succeeds all the same."""
+    one = drive(PAIR)
+    assert count(one.run(2, wire)) == {"ANSWERED": 8}
+    namespace.run("tc", "qdisc", "add", "dev", "wire", "root", "pfifo", "limit", "0")
+    samples = one.run(6, wire)
+    assert set(count(samples)) == {"UNMEASURED"}
+    assert reasons(samples.take(samples.row == 0)) == {Reason.BUFFER_FULL}
+    assert reasons(samples.take(samples.row == 1)) == {Reason.OTHER}
+    namespace.run("tc", "qdisc", "del", "dev", "wire", "root")
+    samples = one.run(5, wire)
+    assert set(count(samples)) == {"ANSWERED", "UNMEASURED"}
+    assert set(count(samples.take(samples.slot > samples.slot.min() + 7))) == {"ANSWERED"}
+
+
+def test_what_waits_for_a_silent_neighbour_is_lost(namespace: Namespace, veth: Namespace, drive: Make) -> None:
+    """It never left, either: but who does not tell its hardware address is dead. The other one swallows all it gets."""
+    one = drive([target(0, "fd40::99", FAST), target(1, "fd01::1", FAST)])
+    assert set(count(one.run(5))) == {"LOST"}

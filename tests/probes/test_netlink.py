@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netsla.probes.netlink import AddressNews, Ask, Inquiry, LinkNews, Monitor, is_near, news_of, word_of
+from netsla.probes.netlink import AddressNews, Ask, Inquiry, LinkNews, Monitor, Neighbour, is_near, news_of, word_of
 from tests.probes.wiring import Namespace
 
 pytestmark = pytest.mark.netns
@@ -154,3 +154,24 @@ def test_narrow_addresses_are_told_apart(namespace: Namespace, monitor: Monitor)
     assert found[word_of(packed("::1"))]
     assert not found[word_of(packed("fd40::1"))]
     assert found[word_of(packed("fe80::7"))]
+
+
+@pytest.mark.parametrize(
+    ("net", "router", "inside"), [("10.6.0.0/16", "10.5.0.2", "10.6.1.1"), ("fd06::/32", "fd05::2", "fd06::1")]
+)
+def test_neighbours(namespace: Namespace, net: str, router: str, inside: str) -> None:
+    namespace.set("ipv6/conf/default/accept_dad", "0")
+    namespace.ip("link", "add", "near", "type", "veth", "peer", "name", "peer")
+    for link in ("near", "peer"):
+        namespace.ip("link", "set", link, "up")
+    namespace.ip("addr", "add", "10.5.0.1/24", "dev", "near")
+    namespace.ip("addr", "add", "fd05::1/64", "dev", "near", "nodad")
+    namespace.ip("route", "add", net, "via", router)
+    inquiry = Inquiry()
+    asks = [Ask(packed(address)) for address in (router, inside)]
+    for state, neighbour in (("", Neighbour.UNKNOWN), ("failed", Neighbour.SILENT), ("permanent", Neighbour.TAKES)):
+        if state:
+            namespace.ip("neigh", "replace", router, "lladdr", "02:00:00:00:00:01", "nud", state, "dev", "near")
+        assert [inquiry.neighbour(ask) for ask in asks] == [neighbour] * 2
+    assert inquiry.neighbour(Ask(bytes([192, 0, 2, 1]))) is Neighbour.UNTOLD  # there is no route
+    inquiry.close()

@@ -59,6 +59,9 @@ class Namespace:
     def ip(self, *words: str) -> None:
         _ip("-n", self.name, *words)
 
+    def run(self, *command: str) -> None:
+        subprocess.run(["ip", "netns", "exec", self.name, *command], check=True, timeout=20)
+
     def set(self, key: str, value: str) -> None:
         """Set a sysctl below net, by its path."""
         with self.entered():
