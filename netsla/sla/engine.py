@@ -140,9 +140,11 @@ class Engine:
         samples = Samples.join(batches)
         self.runs.add(samples, self._thresholds_us)
         cell = samples.sent_ns // (fleet.seconds * SECOND)
+        if cell.min() == cell.max():  # as a rule
+            self._count_cell(int(cell[0]), samples)
+            return
         for k in np.unique(cell):
-            here = cell == k
-            self._count_cell(int(k), samples if here.all() else samples.take(here))
+            self._count_cell(int(k), samples.take(cell == k))
 
     def _count_cell(self, k: int, samples: Samples) -> None:
         counted = count(samples, self._pairs, self._thresholds_us)

@@ -7,7 +7,7 @@ its objectives, and `place` (objectives, probes) names the window's places that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -168,25 +168,27 @@ class _Pool:
     def __init__(self, bench: Bench, window: Window) -> None:
         self._bench, self._window = bench, window
         self._any_available = bool(bench.available.any())
+        self._padded = bool((bench.place < 0).any())
         self.sent = self.get(Column.SENT)
         self.unmeasured = self.get(Column.UNMEASURED)
         if window.missing.any():
             self.unmeasured += np.where(bench.place >= 0, window.missing[bench.place], 0).sum(axis=1)
 
     def get(self, column: int) -> IntArray:
-        return self._sum(np.full(1, column))
+        return self._sum(lambda table: table[column].take(self._bench.place))
 
     def get_le(self) -> IntArray:
-        return self._sum(self._bench.threshold)
+        return self._sum(lambda table: table[self._bench.threshold, self._bench.place])
 
-    def _sum(self, column: IntArray) -> IntArray:
-        place = self._bench.place
-        values = self._window.matrix[column, place]
+    def _sum(self, of: Callable[[IntArray], IntArray]) -> IntArray:
+        values = of(self._window.matrix)
         if self._window.any_away:
-            values = values - self._window.away[column, place]
+            values = values - of(self._window.away)
         if self._any_available:
-            values = values - np.where(self._bench.available[:, None], self._window.down[column, place], 0)
-        total: IntArray = np.where(place >= 0, values, 0).sum(axis=1)
+            values = values - np.where(self._bench.available[:, None], of(self._window.down), 0)
+        if self._padded:
+            values = np.where(self._bench.place >= 0, values, 0)
+        total: IntArray = values[:, 0] if values.shape[1] == 1 else values.sum(axis=1)
         return total
 
 

@@ -40,7 +40,8 @@ class Totals:
     def add(self, samples: Samples, counted: Counted) -> None:
         """Count a batch in, and remember the newest decided probe of each row."""
         self.matrix += counted.matrix[: Column.LE]
-        np.add.at(self.ladder, (np.searchsorted(LADDER_US, counted.rtt_us), counted.row), 1)
+        step = np.searchsorted(LADDER_US, counted.rtt_us)
+        np.add.at(self.ladder.reshape(-1), step * self.ladder.shape[1] + counted.row, 1)
         unmeasured = samples.outcome == Outcome.UNMEASURED
         if unmeasured.any():
             np.add.at(self.unmeasured_by, (samples.detail[unmeasured], samples.row[unmeasured]), 1)
