@@ -72,7 +72,7 @@ class Agent:
         self._history = History(Path(self._plan.agent.state_dir))
         self._telling = Telling(self._plan, self._history.ledger, self._address_of)
         self._excluding = Excluding(self._history.ledger, lambda: self._plan, self._exclude)
-        self._engine = Engine(self._history.read_cell)
+        self._engine = Engine(self._history.read_cell, self._history.read_rows)
         self._viewer = Viewer(self._engine)
         self._worker = ThreadPoolExecutor(1, "engine")
         self._probers = Crew()

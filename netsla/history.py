@@ -87,6 +87,15 @@ class History:
         cell = self._recall.cell(k, self._seconds)
         return cell.usable() if cell is not None else None
 
+    def read_rows(self, k: IntArray, rows: IntArray) -> IntArray | None:
+        """What windows may count of single cells of single rows, in pairs, of one hour; None if it cannot be known."""
+        try:
+            with self.ledger.archive.open() as look:
+                return fleetview.figures(look, self._layout, self._seconds, k, rows)
+        except (sqlite3.Error, BrokenError) as error:
+            log.warning("%s: down time cannot be read back: %s", self.ledger.database.path.name, error)
+            return None
+
     def keep(self, closed: list[Cell], engine: Engine, now_ns: int) -> None:
         """Record what was closed; now and then also what is open, and that we are alive."""
         for cell in closed:

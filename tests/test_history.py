@@ -28,7 +28,7 @@ def begin(folder: Path, now_ns: int | None = None) -> tuple[History, Drive, str]
     """An agent that starts now, on whatever the folder holds."""
     history = History(folder)
     history.start({})
-    drive = Drive(PLAN, now_ns or START, history.read_cell)
+    drive = Drive(PLAN, now_ns or START, history.read_cell, history.read_rows)
     history.adopt(drive.fleet)
     return history, drive, history.restore(drive.engine, drive.fleet)
 

@@ -28,7 +28,7 @@ from netsla.sla.standing import BoolArray
 from netsla.sla.tally import Column, Pairs, count
 from netsla.sla.timely import judge_time
 from netsla.sla.totals import Totals
-from netsla.sla.windows import NOTHING, ReadCell, Windows, mask_of
+from netsla.sla.windows import NOTHING, ReadCell, ReadRows, Windows, mask_of
 
 _GRACE_NS = SECOND  # a cell closes at its end + the longest time limit + this (SLA R1)
 _GAP = 1500  # cells; a longer silence is passed over at once, without a record of each cell
@@ -38,12 +38,12 @@ _TOO_LONG = 400 * 86_400  # seconds; after that it was rather the clock that was
 class Engine:
     """Tallies, windows and verdicts of the whole fleet."""
 
-    def __init__(self, read_cell: ReadCell | None = None) -> None:
+    def __init__(self, read_cell: ReadCell | None = None, read_rows: ReadRows | None = None) -> None:
         self.fleet: Fleet | None = None
         self.totals = Totals()
-        self._read_cell = read_cell or (lambda _k: None)
+        self._read_cell, self._read_rows = read_cell or (lambda _k: None), read_rows
         self.accounts, self.blanks = Accounts(), Blanks()
-        self.windows = Windows(self.accounts, self.blanks, self._read_cell)
+        self.windows = Windows(self.accounts, self.blanks, self._read_cell, self._read_rows)
         self.verdicts = Verdicts.blank(0)
         self.runs, self.alerts, self.early = Runs(), Alerts(), Lookout()
         self.breaches = np.zeros(0, np.int64)  # opened, by objective number
@@ -109,7 +109,7 @@ class Engine:
         self._next_k, self._silent_k = k, -1
         self.blanks.forget()
         self.accounts = Accounts()
-        self.windows = Windows(self.accounts, self.blanks, self._read_cell)
+        self.windows = Windows(self.accounts, self.blanks, self._read_cell, self._read_rows)
 
     def _cover_pairs(self, fleet: Fleet, changed: RowArray) -> None:
         if fleet.slots_in_flight > self._pairs.depth:

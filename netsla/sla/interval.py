@@ -103,12 +103,15 @@ class Cell:
         suspect = self.reason != NO_REASON
         if not suspect.any():
             return self.matrix, self.spectrum
-        matrix = self.matrix.copy()
-        matrix[Column.UNMEASURED, suspect] += matrix[Column.SENT, suspect]
-        keep = matrix[Column.UNMEASURED, suspect]
-        matrix[:, suspect] = 0
-        matrix[Column.UNMEASURED, suspect] = keep
-        return matrix, self.spectrum.where(~suspect)
+        return usable(self.matrix, suspect), self.spectrum.where(~suspect)
+
+
+def usable(matrix: IntArray, suspect: npt.NDArray[np.bool_]) -> IntArray:
+    """A matrix (columns, …) in which what was sent in `suspect` places counts as unmeasured, and nothing else does."""
+    out: IntArray = np.where(suspect, 0, matrix)
+    withdrawn = matrix[Column.UNMEASURED] + matrix[Column.SENT]
+    out[Column.UNMEASURED] = np.where(suspect, withdrawn, out[Column.UNMEASURED])
+    return out
 
 
 def close(k: int, seconds: int, cell: OpenCell, standing: npt.NDArray[np.int8], reason: ByteArray) -> Cell:

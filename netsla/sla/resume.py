@@ -79,8 +79,9 @@ def resume(
     for part in sums:
         _add(engine, part)
     engine.accounts.rewind(engine.windows, fleet, int(wanted[CONTEXT][0]))
-    known = _tell(engine, fleet, stood)
-    engine.book_silence(last_k + 1)
+    with engine.windows.telling(3600 // fleet.seconds):
+        known = _tell(engine, fleet, stood)
+        engine.book_silence(last_k + 1)
     for cell in tail:
         engine.grader.gather(cell)
     engine.blanks.first_k[~known] = last_k + 1

@@ -134,6 +134,14 @@ class Window:
         """Say that cell `k` was down time for these rows (or, with `sign` -1, that it was not)."""
         self._mark(self.down, k, matrix, rows, sign)
 
+    def count_down(self, k: IntArray, rows: IntArray, figures: IntArray) -> None:
+        """Say that these cells were down time: `k` and `rows` in pairs, `figures` (columns, pairs) their counts."""
+        places = self.place[rows]
+        mine = (places >= 0) & (self.since_k[places] <= k) & (self.until_k[places] > k)
+        if not self.span.calendar:
+            mine &= k >= self.first_k
+        np.add.at(self.down[: len(figures)].T, places[mine], figures[:, mine].T)
+
     def _mark(self, table: IntArray, k: int, matrix: IntArray, rows: RowArray, sign: int) -> None:
         rows = rows[rows < matrix.shape[1]]
         places = self.place[rows]

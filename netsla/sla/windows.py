@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
 from netsla.model import SECOND, IntArray, RowArray, Span
 from netsla.sla.accounts import Accounts, Change
 from netsla.sla.blanks import Blanks
+from netsla.sla.downtime import Downtime
 from netsla.sla.duty import Duty
 from netsla.sla.fleet import Fleet
 from netsla.sla.interval import Cell, OpenCell, PackedCell
@@ -27,6 +29,7 @@ _YEAR_SECONDS = 366 * 86_400  # no calendar window is longer
 NOTHING = Spectrum(np.empty(0, np.int64), np.empty(0, np.uint32))
 
 ReadCell = Callable[[int], tuple[IntArray, Spectrum] | None]
+ReadRows = Callable[[IntArray, IntArray], IntArray | None]  # cells and rows in pairs, of one hour: (columns, pairs)
 
 
 class Windows(Mapping[str, Window]):
@@ -34,11 +37,13 @@ class Windows(Mapping[str, Window]):
 
     duty: Duty  # what counts, as the engine says
 
-    def __init__(self, accounts: Accounts, blanks: Blanks, read_cell: ReadCell) -> None:
+    def __init__(self, accounts: Accounts, blanks: Blanks, read_cell: ReadCell, read_rows: ReadRows | None) -> None:
         self.open: dict[int, OpenCell] = {}
         self._recent: deque[PackedCell] = deque()
         self._windows: dict[str, Window] = {}
         self._accounts, self._blanks, self._read_cell = accounts, blanks, read_cell
+        self._read_rows = read_rows or self._rows_of_cells
+        self._noted: Downtime | None = None  # while a long past is told
         self._rows = 0
 
     def __getitem__(self, name: str) -> Window:
@@ -106,10 +111,34 @@ class Windows(Mapping[str, Window]):
     def mark(self, turned: Change) -> None:
         """A cell of some places turned down, or up again."""
         rows = self._accounts.rows_of(turned.places)
+        if self._noted is not None:
+            self._noted.note(turned.k, rows, down=turned.down)
+            return
         cell = self.cell_at(turned.k)
         if cell is not None and len(rows):
             for window in self._holding(turned.k):
                 window.mark_down(turned.k, cell[0], rows, 1 if turned.down else -1)
+
+    @contextmanager
+    def telling(self, cells: int) -> Iterator[None]:
+        """A long past is told: what is down time at its end is marked then, `cells` of the grid at once."""
+        self._noted = noted = Downtime()
+        yield
+        self._noted = None
+        for k, rows in noted.left(cells):
+            figures = self._read_rows(k, rows)
+            if figures is not None:
+                for window in self.values():
+                    window.count_down(k, rows, figures)
+
+    def _rows_of_cells(self, k: IntArray, rows: IntArray) -> IntArray:
+        """Single rows of cells that are read whole; nothing where that cannot be."""
+        read = {number: self.cell_at(number) for number in np.unique(k).tolist()}
+        figures = np.zeros((max((len(cell[0]) for cell in read.values() if cell), default=0), len(k)), np.int64)
+        for number, cell in read.items():
+            if cell is not None:
+                figures[: len(cell[0]), k == number] = cell[0][:, rows[k == number]]
+        return figures
 
     def leave_out(self, k: int, matrix: IntArray, rows: RowArray, sign: int = 1) -> None:
         """Say (or, with `sign` -1, unsay) that these rows' packets of a cell do not count."""

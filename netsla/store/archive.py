@@ -274,6 +274,14 @@ class Look:
             for row in self.connection.execute(query + " ORDER BY id", (hour, *more)):
                 yield self.stored(row)
 
+    def blocks_of(self, hour: int, lanes: Collection[Lane]) -> Iterator[StoredBlock]:
+        """Sealed blocks of an hour that hold any of these lanes, as written, without their histograms."""
+        query = "SELECT id, seconds, lanes FROM block WHERE hour = ? ORDER BY id"
+        for number, seconds, ids in self.connection.execute(query, (hour,)).fetchall():
+            if any(lane in lanes for lane in self.lanes(ids, number, hour)):
+                (figures,) = self.connection.execute("SELECT figures FROM block WHERE id = ?", (number,)).fetchone()
+                yield self.stored((number, hour, seconds, ids, figures, b"", b""))
+
     def _index(self, first: int, last: int, agreement: str) -> Iterator[_Entry]:
         """What blocks of an agreement there are, without reading them."""
         query = "SELECT id, seconds, lanes FROM block WHERE hour = ? AND first <= ? AND last >= ? ORDER BY id"

@@ -7,6 +7,7 @@ Rules: reads only; rows come out by the layout that the caller names. Sums are t
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,11 +16,11 @@ import numpy.typing as npt
 
 from netsla.model import ByteArray, IntArray
 from netsla.sla.histogram import BUCKETS
-from netsla.sla.interval import NO_REASON, Cell
+from netsla.sla.interval import NO_REASON, Cell, usable
 from netsla.sla.tally import Column, Spectrum
 from netsla.store.archive import Look, StoredBlock
 from netsla.store.block import Hour
-from netsla.store.layout import Layout, relocate, spread, spread_spectrum, union
+from netsla.store.layout import Lane, Layout, relocate, spread, spread_spectrum, union
 from netsla.store.press import BrokenError, unpack_counts
 from netsla.store.sealing import ABSENT, AT_ONCE, Total, join_totals, sum_hour
 from netsla.store.tables import DAY, HOUR
@@ -161,6 +162,36 @@ def _cut_cells(hour: int, seconds: int, figures: Hour, spectrum: Spectrum) -> It
             np.where(figures.present[:, number], figures.standing[:, number], -1).astype(np.int8),
             np.where(figures.present[:, number], figures.reason[:, number], NO_REASON).astype(np.uint8),
         )
+
+
+def figures(look: Look, layout: Layout, seconds: int, k: IntArray, rows: IntArray) -> IntArray:
+    """What windows may count of cells `k` of `rows`, in pairs, all of one hour: (columns, pairs), 0 without a record.
+
+    Reads only blocks that hold something of it, without their histograms.
+    """
+    hour = int(k[0]) * seconds // HOUR
+    found = np.zeros((Column.LE + layout.depth, len(k)), np.int64)
+    pairs: dict[Lane, list[int]] = defaultdict(list)
+    for number, row in enumerate(rows.tolist()):
+        lane = layout.lanes[row]
+        if lane:
+            pairs[lane].append(number)
+    for block in look.blocks_of(hour, pairs.keys()):
+        if block.seconds != seconds:
+            continue
+        part = block.hours()
+        here = [(at, number) for at, lane in enumerate(block.lanes) for number in pairs.get(lane, ())]
+        lane, into = np.array(here, np.int64).reshape(-1, 2).T
+        slot = k[into] - hour * HOUR // seconds
+        known = part.present[lane, slot]
+        lane, slot, into = lane[known], slot[known], into[known]
+        found[:, into] = 0
+        found[: len(part.matrix), into] = usable(part.matrix[:, lane, slot], part.reason[lane, slot] != NO_REASON)
+    for cell, own in look.cells(int(k[0]) * seconds, int(k[-1]) * seconds + 1):
+        into = np.flatnonzero(k == cell.k) if cell.seconds == seconds else k[:0]
+        again = into[[layout.lanes[row] in own.rows for row in rows[into].tolist()]]
+        found[:, again] = spread(own, layout, cell.usable()[0])[: len(found), rows[again]]
+    return found
 
 
 # --- totals -------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from netsla.sla.interval import Cell
 from netsla.sla.snapshot import STANDINGS, AgentView, Snapshot
 from netsla.sla.tally import Spectrum
 from netsla.sla.view import Viewer
-from netsla.sla.windows import ReadCell
+from netsla.sla.windows import ReadCell, ReadRows
 from tests.sla.builders import (
     HOUR,
     MINUTE,
@@ -34,8 +34,10 @@ AGENT = AgentView("test", "0", 0, "", ())
 class Drive:
     """An engine with a hand-held clock: probes at 1/s, a minute at a time."""
 
-    def __init__(self, first: Plan, now_ns: int = START, read_cell: ReadCell | None = None) -> None:
-        self.roster, self.engine, self.now = Roster(), Engine(read_cell), now_ns
+    def __init__(
+        self, first: Plan, now_ns: int = START, read_cell: ReadCell | None = None, read_rows: ReadRows | None = None
+    ) -> None:
+        self.roster, self.engine, self.now = Roster(), Engine(read_cell, read_rows), now_ns
         self.viewer = Viewer(self.engine)
         self.load(first)
         self.slot = 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netsla.model import SECOND, Metric, Plan, Reason
+from netsla.model import SECOND, IntArray, Metric, Plan, Reason
 from netsla.sla.interval import Cell
 from netsla.sla.resume import Stood, Sum, resume
 from netsla.sla.tally import Spectrum
@@ -91,3 +91,23 @@ def test_an_outage_that_was_open_goes_on_through_a_short_absence() -> None:
     away.settle()
     time = seconds(away.engine.accounts.view("1h"))
     assert (time.up[0], time.down[0], time.unknown[0]) == (120, 240, 60)
+
+
+def test_down_time_is_read_back_once_for_all_of_an_hour_and_only_where_it_was() -> None:
+    minutes = [0] * 10 + [60, 60, 60] + [0] * 57 + [60, 60] + [0] * 3
+    steady, cells = lived(minutes)
+    by_k = {cell.k: cell for cell in cells}
+    asked: list[tuple[list[int], list[int]]] = []
+
+    def read(k: IntArray, rows: IntArray) -> IntArray:
+        asked.append((k.tolist(), rows.tolist()))
+        return np.stack([by_k[one].usable()[0][:, row] for one, row in zip(k.tolist(), rows.tolist(), strict=True)], 1)
+
+    again = Drive(PLAN, steady.now, lambda k: pytest.fail(f"cell {k} was read"), read)
+    stood = [Stood(cell.k, cell.standing, np.ones(len(cell.standing), bool)) for cell in cells]
+    resume(again.engine, again.fleet, cells[-1].k, [Sum(cell.k, 1, *cell.usable()) for cell in cells], stood)
+    down = [cell.k for cell, lost in zip(cells, minutes, strict=False) if lost]
+    assert [k for some, _ in asked for k in some] == [k for k in down for _ in range(2)]
+    assert len(asked) == len({k // 60 for k in down})
+    for name in ("1h", "month"):
+        assert np.array_equal(again.engine.windows[name].down, steady.engine.windows[name].down)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from netsla.model import SECOND
+from netsla.model import SECOND, Reason
+from netsla.sla.interval import NO_REASON, Cell
 from netsla.store import fleetview
-from netsla.store.layout import relocate
+from netsla.store.layout import Layout, relocate
 from netsla.store.ledger import Ledger
 from tests.store.cells import HOUR_K, START_S, cells, layout, same
 
@@ -70,3 +73,37 @@ def test_whether_an_interval_is_sealed(ledger: Ledger) -> None:
         assert fleetview.is_sealed(look, START_S)
         assert not fleetview.is_sealed(look, START_S + 30 * 60)
         assert not fleetview.is_sealed(look, START_S + 3600)
+
+
+def test_single_figures_are_those_of_the_whole_cells(ledger: Ledger) -> None:
+    """Sealed, corrected, suspect, not sealed yet, of nobody: as reading every cell tells it."""
+    fleet, first = layout(70), layout(65)
+    given = list(cells(70, 70, probes=5, k=HOUR_K))
+    given[3] = replace(given[3], reason=np.where(np.arange(70) % 3, NO_REASON, Reason.CLOCK_STEP).astype(np.uint8))
+    for one in cells(65, 30, probes=3, k=HOUR_K, seed=9):
+        ledger.append(one, first)
+    ledger.flush()
+    ledger.seal_due((START_S + 3901) * SECOND)
+    for one in given[2:10]:
+        ledger.append(one, fleet)  # lived through again
+    ledger.flush()
+    ledger.seal_due((START_S + 3901) * SECOND)
+    for one in given[20:21] + given[60:]:
+        ledger.append(one, fleet)
+    ledger.flush()
+    wanted = layout(75)
+    with ledger.archive.open() as look:
+        for hour in (HOUR_K, HOUR_K + 60):
+            whole = [relocate(hour + slot, 60, [], wanted) for slot in range(60)]
+            for cell, own in fleetview.cells_of_hour(look, hour // 60):
+                whole[cell.k - hour] = _over(whole[cell.k - hour], cell, own, wanted)
+            k, rows = (part.reshape(-1) for part in np.meshgrid(hour + np.arange(60), np.arange(75), indexing="ij"))
+            found = fleetview.figures(look, wanted, 60, k, rows)
+            assert found.any()
+            assert np.array_equal(found, np.stack([c.usable()[0] for c in whole], axis=1).reshape(len(found), -1))
+
+
+def _over(whole: Cell, cell: Cell, own: Layout, wanted: Layout) -> Cell:
+    """A part of a cell in its place."""
+    rest = Layout(tuple(lane if lane not in own.rows else None for lane in wanted.lanes))
+    return relocate(cell.k, 60, [(whole, rest), (cell, own)], wanted)
