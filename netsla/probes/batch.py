@@ -43,6 +43,8 @@ CONTROL_BYTES = 192
 """Room for the stamps (64 bytes), the link (at most 40) and an extended error with its offender (at most 64)."""
 
 
+_NO_WAIT = int(socket.MSG_DONTWAIT)
+_ERRORS_ONLY = _NO_WAIT | socket.MSG_ERRQUEUE
 _PENDING = 100  # errors that may come in one after the other while we read
 
 
@@ -103,7 +105,7 @@ class Inbox:
         """
         self._headers["namelen"][: self._dirty] = NAME_BYTES
         self._headers["controllen"][: self._dirty] = CONTROL_BYTES
-        flags = socket.MSG_DONTWAIT | (socket.MSG_ERRQUEUE if errors else 0)
+        flags = _ERRORS_ONLY if errors else _NO_WAIT
         for _ in range(_PENDING):
             got = int(_libc.recvmmsg(fd, self._base, self.size, flags, None))
             if got >= 0 or ctypes.get_errno() == errno.EAGAIN:

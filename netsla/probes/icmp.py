@@ -37,7 +37,7 @@ _TOLD_NS = 120 * SECOND  # missed slots told one by one; before that whole inter
 _DEAF_NS = SECOND  # a tick that comes so late may have found the whole host standing still: nothing was heard
 _ASLEEP_NS = 100_000_000
 _EARLY_NS = 400_000  # laying out a batch takes so long after a sleep, when nothing is in any cache
-_TURN = 500  # probes that leave in one call: within some 4 ms
+_TURN = 500  # probes that leave in one call: within some 4 ms; a rest of less than half as many leaves with them
 _SWEEP_NS = 100_000_000  # between sweeps for time limits: what they ask of the kernel is then shared by many probes
 
 
@@ -63,7 +63,7 @@ class IcmpProber:
         self._asleep, self._last_mono = self._clock.asleep(), mono
         self._generations: dict[int, int] = {}  # by row, where an id was left behind
         self._tick_due = self._due = self._next_sweep = 0  # when this tick, this turn, the next sweep is due
-        self._sent = 0  # in this tick
+        self._sent = self._turned = 0  # in this tick; before this turn
         self._running = False
         self._loading = threading.Lock()
         self._targets: Sequence[Target] = ()
@@ -148,7 +148,7 @@ class IcmpProber:
         self._watch_clock(mono, wall - mono)
         now, tick = mono + self._offset, self._layout.tick_ns
         self._tick_due = self._due = now // tick * tick if due is None else max(due, now - _STALL_NS)
-        self._sent = 0
+        self._sent = self._turned = 0
         self._send(max(now, self._due))
         self._watch_sources(mono)
         for number, channel in self._sockets:
@@ -280,15 +280,16 @@ class IcmpProber:
             return
         channel = self._sockets[lane.channel]
         while begin < stop:
-            turn, sent = divmod(self._sent, _TURN)
-            if turn and not sent:
+            if self._sent - self._turned >= _TURN:
+                self._turned = self._sent
                 self._read_sent()
             room = channel.room(lane.size)
             if room <= 0:  # a host may grant a buffer that holds less than a turn's replies and stamps
                 self._listener.read(lane.channel, channel)
                 continue
-            end = min(begin + room, stop, begin + _TURN - sent)
-            self._due = self._tick_due + turn * _TURN * self._layout.pace_ns
+            most = begin + _TURN - (self._sent - self._turned)
+            end = min(begin + room, stop, most if stop - most >= _TURN // 2 else stop)
+            self._due = self._tick_due + self._turned * self._layout.pace_ns
             self._send_part(lane, channel, slot, begin, end)
             self._sent += end - begin
             begin = end
