@@ -24,6 +24,7 @@ from netsla.sla.budgets import Warned
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet, FleetObjective
 from netsla.sla.own import MASS
+from netsla.sla.silence import Silence
 from netsla.sla.snapshot import STANDINGS
 from netsla.store.outbox import Event
 from netsla.wire import event as wire
@@ -96,11 +97,11 @@ class Alerting:
         """Go on with what another agent left: breaches open, sequences counted on."""
         numbers = {wire.key_of(one): one.number for one in fleet.objectives}
         breaches: dict[int, Breach] = {}
-        silent: dict[int, int] = {}
+        silent: dict[int, Silence] = {}
         warned: dict[int, Warned] = {}
         own: list[tuple[str, int]] = []
         gone: dict[str, bytes | None] = {}
-        ends: list[Json] = []
+        ends: list[tuple[Json, bool]] = []
         mass_end_ns = 0
         for key, body in states.items():
             payload: dict[str, Any] = orjson.loads(body)
@@ -118,23 +119,25 @@ class Alerting:
                 if breach:
                     told.opened_id = breach["id"]
                     breaches[numbers[key]] = wire.breach_of(breach)
-                if payload["silent_since"]:
-                    silent[numbers[key]] = wire.ns_of(payload["silent_since"])
+                if silence := wire.silence_of(payload):
+                    silent[numbers[key]] = silence
                 if budget := wire.warned_of(payload):
                     warned[numbers[key]] = budget
         engine.alerts.restore(breaches, silent, own, warned, mass_end_ns=mass_end_ns)
         if gone:
-            self._box.put(gone, [self._end(payload) for payload in ends])
+            made = [(self._end(payload, told=told), told) for payload, told in ends]
+            self._box.put(gone, [one for one, told in made if told], [one for one, told in made if not told])
 
-    def _end(self, payload: Json) -> Event:
+    def _end(self, payload: Json, *, told: bool) -> Event:
         """The end of what stood open of an objective that is gone since another agent ended."""
         key, now_ns = "/".join(payload[part]["id"] for part in ("agreement", "endpoint", "objective")), time.time_ns()
-        told = self._told[key]
-        told.sequence += 1
+        known = self._told[key]
+        known.sequence += 1
         event_id = self._new_id(now_ns)
         at = wire.instant(now_ns)
-        payload |= {"id": event_id, "sequence": told.sequence, "decided_at": at, "ended_at": at}
-        _log(payload["kind"], key, payload["onset"], payload["caused_by"])
+        payload |= {"id": event_id, "sequence": known.sequence, "decided_at": at, "ended_at": at}
+        if told:
+            _log(payload["kind"], key, payload["onset"], payload["caused_by"])
         return Event(event_id, key, wire.dump(payload), now_ns)
 
     def _new_id(self, now_ns: int) -> str:
@@ -200,7 +203,7 @@ class Alerting:
         breach = engine.alerts.breaches.get(one.number)
         payload = wire.state(
             one, told.standing, breach, event_id=told.opened_id, sequence=told.sequence,
-            silent_ns=engine.alerts.silent.get(one.number), agent=self._agent, address=self._address_of(one),
+            silence=engine.alerts.silent.get(one.number), agent=self._agent, address=self._address_of(one),
             digest=self._digest, now_ns=now_ns, warned=engine.alerts.budgets.of(one.number, now_ns),
         )  # fmt: skip
         return wire.dump(payload)

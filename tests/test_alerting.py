@@ -12,8 +12,9 @@ import pytest
 
 from netsla.alerting import Alerting
 from netsla.errors import RequestError
-from netsla.model import SECOND, Plan
-from netsla.sla.own import MASS
+from netsla.model import SECOND, Outcome, Plan
+from netsla.sla.alerts import REMOVED
+from netsla.sla.own import MASS, UNMEASURED
 from netsla.store.outbox import Event
 from netsla.wire import event as wire
 from tests.sla.builders import plan
@@ -233,3 +234,22 @@ def test_the_end_of_an_objective_that_was_removed_while_no_agent_ran_is_told(tol
     assert (closed["kind"], closed["sequence"], closed["onset"]) == ("closed", 2, opened["onset"])
     assert (closed["caused_by"], closed["value"], closed["endpoint"]) == ("removed", None, opened["endpoint"])
     assert len(told.box.events) == 2
+
+
+def test_missing_data_that_was_only_recorded_stands_in_its_state_and_ends_with_its_objective() -> None:
+    wants = replace(DELIVERY, no_data_after_ns=30 * SECOND)
+    told = Told(made=plan(6, objectives=(wants,)))
+    told.live(60)
+    for _ in range(60):
+        told.second(Outcome.UNMEASURED)
+        told.engine.step(told.now)
+        told.alerting.turn(told.engine, told.now)
+    assert [(one["kind"], one["objective"]["id"]) for one in told.box.events] == [("opened", UNMEASURED)]
+    state = told.box.state(3)
+    assert (state["silent_since"], state["silence_caused_by"]) == (told.box.quiet[3]["onset"], UNMEASURED)
+    again = Told(box=told.box, now_ns=told.now, made=plan(4, objectives=(wants,)))
+    again.live(3)
+    assert [one["kind"] for one in told.box.events] == ["opened", "closed"]
+    ended = [(one["endpoint"]["id"], one["caused_by"]) for one in told.box.quiet if one["kind"] == "data_back"]
+    assert sorted(ended) == [(f"e{n}", UNMEASURED) for n in range(4)] + [("e4", REMOVED), ("e5", REMOVED)]
+    assert told.box.state(0)["silent_since"] is None

@@ -134,7 +134,7 @@ def open_alerts(state: bytes, now_ns: int) -> list[Json]:
     if budget and budget["told"] and wire.ns_of(budget["until"]) > now_ns:
         notes = {"budget_warning_percent": int(budget["spent_ratio"] * 100)}
         found.append(_alert(payload, _BUDGET, budget["at"], None, notes, now_ns))
-    if payload["silent_since"]:
+    if payload["silent_since"] and "silence_caused_by" not in payload:
         found.append(_alert(payload, _NO_DATA, payload["silent_since"], None, {}, now_ns))
     return found
 

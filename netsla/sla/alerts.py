@@ -391,7 +391,7 @@ class Alerts:
     # --- restart ------------------------------------------------------------------------------------
 
     def restore(
-        self, breaches: Mapping[int, Breach], silent: Mapping[int, int], own: Iterable[tuple[str, int]],
+        self, breaches: Mapping[int, Breach], silent: Mapping[int, Silence], own: Iterable[tuple[str, int]],
         warned: Mapping[int, Warned] = MappingProxyType({}), mass_end_ns: int = 0,
     ) -> None:  # fmt: skip
         """Go on with alerts that were open when another agent ended, and with what was told of error budgets."""
@@ -402,15 +402,15 @@ class Alerts:
             if number in self._by_number:
                 self.breaches[number] = breach
                 self._reactions.firing[number] = True
-        for number, since in silent.items():
+        for number, silence in silent.items():
             if number in self._by_number:
-                self._silences.open[number], self._since_ns[number] = Silence(since, ""), since
+                self._silences.open[number], self._since_ns[number] = silence, silence.since_ns
         self.own.restore(own, mass_end_ns)
 
     @property
-    def silent(self) -> Mapping[int, int]:
-        """Objectives without data of which somebody was told, and since when."""
-        return self._silences.told
+    def silent(self) -> Mapping[int, Silence]:
+        """Objectives without data for longer than they allow."""
+        return self._silences.open
 
 
 def _of_our_own(turn: OwnTurn, now_ns: int) -> Change:

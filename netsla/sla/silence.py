@@ -39,11 +39,6 @@ class Silences:
     def __init__(self) -> None:
         self.open: dict[int, Silence] = {}
 
-    @property
-    def told(self) -> dict[int, int]:
-        """Since when, of those that somebody was told of."""
-        return {number: one.since_ns for number, one in self.open.items() if not one.cause}
-
     def watch(self, numbers: IntArray, newest_ns: IntArray, silent: BoolArray, causes: Causes) -> list[Turn]:
         """Who turns, of those that want to hear of it; `newest_ns` is when each was heard of last."""
         turned = silent | np.isin(numbers, list(self.open)) if self.open else silent  # few, as a rule

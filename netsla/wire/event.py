@@ -20,6 +20,7 @@ from netsla.model import Metric
 from netsla.sla.alerts import REMOVED, Breach, Change
 from netsla.sla.budgets import Warned
 from netsla.sla.fleet import FleetObjective
+from netsla.sla.silence import Silence
 from netsla.sla.snapshot import STANDINGS
 
 EVENT, STATE = "netsla.event/1", "netsla.state/1"
@@ -132,7 +133,7 @@ def collapsed(events: Sequence[Json], event_id: str) -> Json:
 
 
 def state(
-    one: FleetObjective, standing: int, breach: Breach | None, *, event_id: str, sequence: int, silent_ns: int | None,
+    one: FleetObjective, standing: int, breach: Breach | None, *, event_id: str, sequence: int, silence: Silence | None,
     agent: str, address: str, digest: str, now_ns: int, warned: Warned | None = None,
 ) -> Json:  # fmt: skip
     """The retained payload of an objective."""
@@ -142,7 +143,8 @@ def state(
         **_whose(one, address),
         "standing": STANDINGS[standing],
         "breach": None if breach is None else _breach(breach, event_id),
-        "silent_since": None if silent_ns is None else instant(silent_ns),
+        "silent_since": None if silence is None else instant(silence.since_ns),
+        **({"silence_caused_by": silence.cause} if silence and silence.cause else {}),
         **({"budget": _budget(warned)} if warned else {}),
         "sequence": sequence,
         "at": instant(now_ns),
@@ -150,15 +152,18 @@ def state(
     }
 
 
-def orphaned(state: Json, digest: str) -> list[Json]:
-    """What ends with an objective that is gone after a restart, of what its state says; ids and times are to follow."""
+def orphaned(state: Json, digest: str) -> list[tuple[Json, bool]]:
+    """What ends with an objective that is gone after a restart, and whether it is told; ids and times are to follow."""
     whose = {key: state[key] for key in ("agent", "agreement", "endpoint", "probe", "objective", "severity")}
     unknown = dict.fromkeys(("value", "low", "high", "coverage_ratio")) | {"evidence": "inconclusive"}
     tail = {"provisional": False, "config_digest": digest, "caused_by": REMOVED}
     breach, since = state["breach"], state["silent_since"]
-    ends = [("closed", breach["onset"])] if breach and breach["told"] else []
-    ends += [("data_back", since)] if since else []
-    return [{"schema": EVENT, "kind": kind, **whose, **unknown, "onset": onset, **tail} for kind, onset in ends]
+    ends = [("closed", breach["onset"], breach["told"])] if breach else []
+    ends += [("data_back", since, "silence_caused_by" not in state)] if since else []
+    return [
+        ({"schema": EVENT, "kind": kind, **whose, **unknown, "onset": onset, **tail}, told)
+        for kind, onset, told in ends
+    ]
 
 
 def own_state(change: Change, event_id: str, sequence: int, agent: str, digest: str) -> Json:
@@ -219,6 +224,12 @@ def breach_of(told: Mapping[str, Any]) -> Breach:
         ns_of(told["muted_until"]) if told["muted_until"] else 0,
         told.get("details", {}),
     )
+
+
+def silence_of(state: Mapping[str, Any]) -> Silence | None:
+    """Missing data that stands, from a state payload."""
+    since = state["silent_since"]
+    return Silence(ns_of(since), state.get("silence_caused_by", "")) if since else None
 
 
 def warned_of(state: Mapping[str, Any]) -> Warned | None:

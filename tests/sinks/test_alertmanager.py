@@ -91,6 +91,8 @@ def test_a_spent_share_of_the_budget_stands_until_its_period_ends() -> None:
 def test_what_was_not_told_is_not_repeated() -> None:
     assert open_alerts(state(told=False), NOW) == []
     assert open_alerts(state(breach=False), NOW) == []
+    hushed = {**json.loads(state(breach=False, silent=ONSET)), "silence_caused_by": "unmeasured"}
+    assert open_alerts(wire.dump(hushed), NOW) == []
 
 
 def test_the_agents_own_alerts_have_a_name_of_their_own() -> None:

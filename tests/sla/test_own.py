@@ -91,7 +91,9 @@ def test_an_agent_killed_while_nothing_is_measured_goes_on_with_that() -> None:
     nothing(drive, 60, *range(100))
     made = again(drive, WANTS)
     assert names(nothing(made, 90, *range(100))) == []
-    assert names(live(made, 2)) == [("closed", UNMEASURED)]
+    back = live(made, 2)
+    assert names(back) == [("closed", UNMEASURED)]
+    assert [(one.kind, one.cause) for one in back if not one.told] == [("data_back", UNMEASURED)] * 100
 
 
 def test_an_agent_killed_in_a_mass_failure_goes_on_with_that() -> None:

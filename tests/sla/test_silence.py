@@ -27,10 +27,10 @@ def test_each_turn_once() -> None:
 def test_hushed_until_the_cause_is_gone() -> None:
     silences = Silences()
     assert turns(silences, [True, True], ("excluded", "")) == [Turn(7, 5, None, "excluded"), Turn(9, 5, None, "")]
-    assert (silences.open[7], silences.told) == (Silence(5, "excluded"), {9: 5})
+    assert silences.open == {7: Silence(5, "excluded"), 9: Silence(5, "")}
     assert turns(silences, [True, True], ("unmeasured", ""), newest=6) == [], "one cause after another"
     assert turns(silences, [True, True], NONE, newest=6) == [Turn(7, 5, None, "")]
-    assert silences.told == {7: 5, 9: 5}
+    assert silences.open == {7: Silence(5, ""), 9: Silence(5, "")}
 
 
 def test_the_end_of_what_was_hushed_is_hushed() -> None:
