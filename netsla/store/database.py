@@ -35,6 +35,7 @@ _TOGETHER = 64  # pieces of work in one transaction: one fsync for all of them
 _BUSY_MS = 2000  # another process (a report that reads) may hold the file so long
 _WAL_BYTES = 16 * 2**20  # the log file is cut back to this after a checkpoint
 _CHECK_BYTES = 64 * 2**20  # read through in about 0.1 s
+_SHOWN_S = 20.0  # what became of a file is a problem for so long: a scrape sees it, and it is over within 30 s
 _SMALL = 256  # bytes that a piece of work takes at least
 
 Work = Callable[[sqlite3.Connection], Any]
@@ -80,6 +81,7 @@ class Database:
         self._together = _TOGETHER
         self._problem = ""
         self._notice = ""
+        self._mended, self._mended_at = "", 0.0  # what became of the file, and when (monotonic)
         self._connection: sqlite3.Connection | None = None
         self._footing = Footing(path)
         self._suspect = threading.Event()
@@ -117,13 +119,11 @@ class Database:
 
     def problems(self) -> tuple[str, ...]:
         """What stands between us and the disk now."""
+        mended = self._mended if time.monotonic() < self._mended_at + _SHOWN_S else ""
         with self._wake:
-            if not self._problem:
-                return (self._notice,) if self._notice else ()
-            waiting, gone = len(self._queue), self._given_up
-        text = f"{self._problem}; {waiting} writes wait in memory"
-        text += f", {gone} were given up" if gone else ""
-        return (text, self._notice) if self._notice else (text,)
+            text = f"{self._problem}; {len(self._queue)} writes wait in memory" if self._problem else ""
+            text += f", {self._given_up} were given up" if text and self._given_up else ""
+        return tuple(one for one in (text, self._notice, mended) if one)
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
@@ -286,6 +286,10 @@ class Database:
         """See that the right file is open and sound."""
         if self._connection is not None and self._footing.is_gone():
             self._restore()
+        if self._connection is not None and self._footing.has_lost_log():
+            self._save_log(self._connection)
+        if self._connection is not None and self._footing.is_cut(_bytes_used(self._connection)):
+            self._rescue()
         if self._connection is not None and self._footing.is_overwritten():
             self._suspect.set()
         if self._suspect.is_set() and self._is_broken():
@@ -314,6 +318,14 @@ class Database:
         self._shut()
         self._footing.drop_log()  # what it holds is saved
         self._note(rescue.place_orphan(saved, self.path))
+
+    def _save_log(self, connection: sqlite3.Connection) -> None:
+        """Somebody deleted the log: what is in it goes into the file, before a kill takes it away."""
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            return  # a reader holds it: at the next look
+        self._shut()
+        self._say("its log was deleted while running: what it held is written into the file")
 
     def _is_broken(self) -> bool:
         if not self.path.exists():
@@ -365,11 +377,16 @@ class Database:
 
     def _note(self, happened: rescue.Rescue) -> None:
         """Say what became of the file, open what took its place, and let its owner record it."""
-        log.error("%s: %s", self.path.name, happened.text)
+        self._say(happened.text)
         self._open_file()
         if self._schema.rescued:
             record = self._schema.rescued
             self.submit(lambda connection: record(connection, happened))
+
+    def _say(self, text: str) -> None:
+        """Something became of the file; it is cured already, and shown for a while."""
+        self._mended, self._mended_at = f"{self.path.name}: {text}", time.monotonic()
+        log.error("%s", self._mended)
 
     def _at_quota(self) -> bool:
         """Whether it is our own limit that is reached: the file fills its last eighth."""
@@ -401,3 +418,9 @@ class Database:
                 self._connection.close()
             self._connection = None
         self._footing.leave()
+
+
+def _bytes_used(connection: sqlite3.Connection) -> int:
+    """How large the database is, wherever its pages are."""
+    pages, size = (connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size"))
+    return int(pages * size)

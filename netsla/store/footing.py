@@ -1,4 +1,4 @@
-"""Whether the file that a database has open is still what it was: not deleted, not replaced, not overwritten.
+"""Whether the file that a database has open is still what it was: not deleted, not replaced, not overwritten, not cut.
 
 Rules: the header is read by a descriptor that stays open as long as the database does. Closing any descriptor of a
 file lets go every POSIX lock that the process holds on it, SQLite's too.
@@ -22,12 +22,14 @@ class Footing:
         self._file: tuple[int, int] | None = None
         self._log: tuple[int, int] | None = None
         self._descriptor = -1
+        self._size = 0  # bytes, the most that the file ever had
 
     def take(self) -> None:
         """The file was opened."""
         self.leave()
         self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         self._file, self._log = _identity(self._path), _identity(self._log_path)
+        self._size = 0
 
     def leave(self) -> None:
         """The database is closed."""
@@ -44,6 +46,18 @@ class Footing:
         """Something that is no database was written over its beginning."""
         begin = os.pread(self._descriptor, len(_MAGIC), 0)
         return begin not in (_MAGIC, b"")  # empty: all of it is in the log yet
+
+    def is_cut(self, bytes_used: int) -> bool:
+        """The file has become shorter, and shorter than the database in it, whose rest may well lie in the log."""
+        size = os.fstat(self._descriptor).st_size
+        self._size = max(self._size, size)
+        return size < min(self._size, bytes_used)
+
+    def has_lost_log(self) -> bool:
+        """The log that we write goes by its name no more: whoever opens the file next will not see what is in it."""
+        log = _identity(self._log_path)
+        self._log = self._log or log
+        return self._log != log
 
     def drop_log(self) -> None:
         """Remove the log of a file that is gone, if it is ours: it must not be replayed over another file."""

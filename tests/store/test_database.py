@@ -175,6 +175,66 @@ def test_a_file_replaced_while_running_is_set_aside(opened: Open, tmp_path: Path
     assert aside.read_bytes() == b"somebody's backup"
 
 
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_file_cut_while_running_is_set_aside_and_its_owner_told(opened: Open, tmp_path: Path, share: float) -> None:
+    """Nothing has to be written, or read, for it to be found; an outbox may be idle for days."""
+    path = tmp_path / "x.db"
+    happened: list[rescue.Rescue] = []
+    database = opened(schema=Schema((TABLE,), rescued=lambda _c, what: happened.append(what)))
+    for _ in range(400):
+        add(database, os.urandom(1000))
+    assert database.submit(lambda _connection: None).result(10) is None
+    checkpoint(path)
+    database.submit(lambda _connection: None).result(10)
+    os.truncate(path, int(path.stat().st_size * share))
+    until(lambda: bool(happened))
+    assert [one.kind for one in happened] == ["corrupt"]
+    assert len([p for p in tmp_path.glob("x.db.corrupt-*") if not p.name.endswith(("-wal", "-shm"))]) == 1
+    assert happened[0].kept["thing"] >= (100 if share else 0)
+    assert "corrupt: set aside" in "".join(database.problems())
+    add(database).result(10)
+    assert count(path) == happened[0].kept["thing"] + 1
+
+
+def test_another_program_may_write_the_log_into_the_file_and_make_it_smaller(opened: Open, tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    database = opened()
+    for _ in range(400):
+        add(database, os.urandom(1000))
+    database.submit(lambda connection: connection.execute("DELETE FROM thing WHERE id > 1")).result(10)
+    checkpoint(path)
+    add(database).result(10)
+    before = path.stat().st_size
+    other = sqlite3.connect(path)
+    other.execute("VACUUM")
+    other.close()
+    checkpoint(path)
+    assert path.stat().st_size < before
+    assert add(database).result(10)
+    assert not list(tmp_path.glob("x.db.*"))
+    assert database.problems() == ()
+
+
+def test_what_a_deleted_log_held_is_there_after_a_kill(opened: Open, tmp_path: Path) -> None:
+    database = opened()
+    for _ in range(10):
+        add(database).result(10)
+    (tmp_path / "x.db-wal").unlink()
+    until(lambda: "its log was deleted while running" in "".join(database.problems()))
+    assert add(database).result(10) == 11
+    (tmp_path / "killed").mkdir()
+    for file in ("x.db", "x.db-wal"):
+        shutil.copy(tmp_path / file, tmp_path / "killed" / file)
+    assert count(tmp_path / "killed" / "x.db") == 11
+
+
+def checkpoint(path: Path) -> None:
+    """As a backup does it."""
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+
+
 @pytest.mark.netns
 def test_a_full_disk_is_named_and_outlived(opened: Open, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:

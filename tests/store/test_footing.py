@@ -46,6 +46,26 @@ def test_overwritten_and_truncated(footing: Footing, tmp_path: Path) -> None:
     assert not footing.is_overwritten(), "all of it may be in the log"
 
 
+def test_cut_is_what_is_shorter_than_it_was_and_than_the_database(footing: Footing, tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    size = path.stat().st_size
+    assert not footing.is_cut(size)
+    assert not footing.is_cut(size * 10), "the rest is in the log"
+    with path.open("r+b") as file:
+        file.truncate(size - 1)
+    assert footing.is_cut(size)
+    assert not footing.is_cut(size - 1), "another program made it smaller"
+
+
+def test_the_log_may_be_made_later_but_not_go(footing: Footing, tmp_path: Path) -> None:
+    log = tmp_path / "a.db-wal"
+    assert not footing.has_lost_log()
+    log.write_bytes(b"ours")
+    assert not footing.has_lost_log()
+    log.unlink()
+    assert footing.has_lost_log()
+
+
 def test_the_log_is_dropped_only_if_it_is_ours(tmp_path: Path) -> None:
     path, log = tmp_path / "a.db", tmp_path / "a.db-wal"
     path.write_bytes(b"SQLite format 3\0")
