@@ -22,7 +22,7 @@ _BUFFER = 16 << 20  # bytes asked for: at 50,000 probes/s the replies of a secon
 _KEPT_BYTES = 1024  # that the kernel charges for a small packet that waits (measured: 832)
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _IP_PKTINFO, _IPV6_RECVPKTINFO = 8, 49  # with OPT_CMSG: the transmit stamp tells the link by which a packet left
-_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO, _PMTUDISC_DONT = 10, 23, 2, 0
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE, _PMTUDISC_DONT = 10, 23, 3, 0
 _SOL_RAW, _ICMP_FILTER = 255, 1
 _IPV6_UNICAST_HOPS, _IPV6_TCLASS, _ICMP6_FILTER = 16, 67, 1
 _SO_ATTACH_FILTER = 26
@@ -124,7 +124,7 @@ class Channel:
             sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, options.ttl)
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, options.dscp << 2)
-            want = _PMTUDISC_DO if options.df else _PMTUDISC_DONT
+            want = _PMTUDISC_PROBE if options.df else _PMTUDISC_DONT
             sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, want)
         else:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
@@ -132,7 +132,7 @@ class Channel:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_UNICAST_HOPS, options.ttl)
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_TCLASS, options.dscp << 2)
             if options.df:
-                sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
+                sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
         if options.source is not None:
             sock.bind(self.name_of(options.source))
 

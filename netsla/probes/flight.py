@@ -28,6 +28,7 @@ RECORD = np.dtype(
         ("link", np.uint32),  # the interface it left by, told with the stamp; 0: none
         ("length", np.uint16),
         ("channel", np.uint16),
+        ("refused", np.uint16),  # type << 8 | code of the first ICMP error; 0: none
         ("state", np.uint8),
     ],
     align=True,
@@ -68,6 +69,7 @@ class Flights:
     source: npt.NDArray[np.uint64]
     link: npt.NDArray[np.uint32]
     channel: npt.NDArray[np.uint16]
+    refused: npt.NDArray[np.uint16]
     state: npt.NDArray[np.uint8]
 
     def __init__(self, capacity: int = 1024) -> None:

@@ -2,7 +2,8 @@
 
 Rules: a reply is ours only if its number and nonce are those of a probe in flight, it comes from the address that was
 asked, has the right type, length and checksum, and is the first. Everything else is a stranger: counted, and without
-effect. An ICMP error is believed if what it quotes is a probe in flight. Whole batches; only errors are taken singly.
+effect. An ICMP error is believed if what it quotes is a probe in flight, but it waits for the time limit: a reply in
+time is a reply (errors can be forged, and are read before replies). Whole batches; only errors are taken singly.
 """
 
 from __future__ import annotations
@@ -134,9 +135,9 @@ class Listener:
         offender = (name[4:8] if channel.options.family == 4 else name[8:24]).tobytes()
         if self._faults.links.owns(word_of(offender)) and not len(self._excuse(np.array([place]))):
             return  # our own host could not hand it on, since a link of ours was down
-        self._flights.state[place] = flight.LOST
         self.offenders[row] = str(ipaddress.ip_address(offender))
-        self._outlet.tell(np.array([place]), Outcome.REFUSED, detail=np.array([kind << 8 | code], np.uint16))
+        if not self._flights.refused[place]:
+            self._flights.refused[place] = kind << 8 | code
 
     def _source(self, i: int, family: int) -> tuple[int, int]:
         name = self._inbox.names[i]
@@ -219,7 +220,7 @@ class Listener:
         flights.state[place[in_time]] = flight.ANSWERED
         self._outlet.tell(place[in_time], Outcome.ANSWERED, rtt[in_time], flags[in_time])
         self._sessions.heard(flights.row[place[in_time]], self._clock.mono())
-        self._outlet.tell(self._excuse(place[overdue]), Outcome.LOST)
+        self._outlet.tell(self._excuse(self._tell_refused(place[overdue])), Outcome.LOST)
         late = (overdue & (flights.state[place] != flight.UNHEARD)) | (first & (state == flight.LOST))
         flights.state[place[late]] = flight.TOLD
         self._outlet.tell(place[late], Outcome.LATE, rtt[late], flags[late])
@@ -244,11 +245,22 @@ class Listener:
 
     def lose(self, place: IntArray) -> None:
         """These are overdue: lost, or unheard because our own host could not hear while they were out."""
-        place = self._excuse(place)
+        place = self._excuse(self._tell_refused(place))
         if len(place):
             self._flights.state[place] = flight.LOST
             self._outlet.tell(place, Outcome.LOST)
             self._sessions.missed(self._flights.row[place], self._clock.mono())
+
+    def _tell_refused(self, place: IntArray) -> IntArray:
+        """Tell those of which an error has come; returns the others."""
+        detail = self._flights.refused[place]
+        refused = detail > 0
+        if not refused.any():
+            return place
+        self._flights.state[place[refused]] = flight.LOST
+        self._outlet.tell(place[refused], Outcome.REFUSED, detail=detail[refused])
+        others: IntArray = place[~refused]
+        return others
 
     def _excuse(self, place: IntArray) -> IntArray:
         """Tell those that are our own fault as unmeasured; returns the others."""

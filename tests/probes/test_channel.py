@@ -68,13 +68,13 @@ def test_options_are_set(wire: Wire) -> None:
     one = Channel(Options(4, dscp=46, ttl=9, df=True, source="10.77.0.1")).socket
     assert one.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 46 << 2
     assert one.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 9
-    assert one.getsockopt(socket.IPPROTO_IP, 10) == 2
+    assert one.getsockopt(socket.IPPROTO_IP, 10) == 3
     assert one.getsockname()[0] == "10.77.0.1"
     one.close()
     six = Channel(Options(6, dscp=46, ttl=9, df=True)).socket
     assert six.getsockopt(socket.IPPROTO_IPV6, 67) == 46 << 2
     assert six.getsockopt(socket.IPPROTO_IPV6, 16) == 9
-    assert six.getsockopt(socket.IPPROTO_IPV6, 23) == 2
+    assert six.getsockopt(socket.IPPROTO_IPV6, 23) == 3
     six.close()
 
 

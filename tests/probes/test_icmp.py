@@ -118,7 +118,7 @@ def test_icmp_errors_refuse_and_name_the_router(wire: Wire, drive: Make, kind: i
         else:
             wire.refuse(echo, kind, code, "10.9.9.9")
 
-    samples = one.run(3, wire, react)
+    samples = one.to_the_end(3, wire, react)
     assert count(samples) == {"ANSWERED": 3, "REFUSED": 3}
     refused = samples.take(samples.outcome == Outcome.REFUSED)
     assert set(refused.detail) == {kind << 8 | code}
@@ -127,7 +127,7 @@ def test_icmp_errors_refuse_and_name_the_router(wire: Wire, drive: Make, kind: i
 
 def test_icmpv6_errors_refuse_too(wire: Wire, drive: Make) -> None:
     one = drive([target(0, "fd00::5")])
-    samples = one.run(3, wire, lambda echo: wire.refuse(echo, 1, 4, "fd99::1"))
+    samples = one.to_the_end(3, wire, lambda echo: wire.refuse(echo, 1, 4, "fd99::1"))
     assert count(samples) == {"REFUSED": 3}
     assert set(samples.detail) == {1 << 8 | 4}
     assert one.prober.offenders() == {0: "fd99::1"}
@@ -158,18 +158,43 @@ def test_an_error_with_a_forged_quotation_is_a_stranger(wire: Wire, drive: Make)
 def test_an_error_that_quotes_eight_bytes_is_believed(wire: Wire, drive: Make) -> None:
     one = drive(fleet(30))
     react = lambda echo: wire.refuse(echo, 3, 1, "10.9.9.9", echo.whole[:28])  # noqa: E731 - a name for a callback
-    assert count(one.run(3, wire, react)) == {"REFUSED": 90}
+    assert count(one.to_the_end(3, wire, react)) == {"REFUSED": 90}
 
 
-def test_a_reply_after_a_refusal_is_late(wire: Wire, drive: Make) -> None:
+def test_a_reply_in_time_is_a_reply_whatever_a_router_said(wire: Wire, drive: Make) -> None:
+    """Errors are easily forged: a quotation of eight bytes holds no secret."""
     one = drive([target(0, "10.1.0.1")])
     held: list[Echo] = []
     one.run(1, wire, held.append)
-    wire.refuse(held[0], 3, 1, "10.9.9.9")
+    wire.refuse(held[0], 3, 1, "10.9.9.9", held[0].whole[:28])
     one.prober.step()
     wire.answer(held[0])
     wire.answer(held[0])
-    assert count(one.heard()) == {"REFUSED": 1, "LATE": 1, "DUPLICATE": 1}
+    assert count(one.heard()) == {"ANSWERED": 1, "DUPLICATE": 1}
+
+
+def test_an_error_that_comes_after_the_reply_says_nothing(wire: Wire, drive: Make) -> None:
+    """Both are read in the same tick, the error first."""
+    one = drive([target(0, "10.1.0.1")])
+
+    def react(echo: Echo) -> None:
+        wire.answer(echo)
+        wire.refuse(echo, 3, 1, "10.9.9.9", echo.whole[:28])
+
+    assert count(one.to_the_end(5, wire, react)) == {"ANSWERED": 5}
+
+
+def test_a_reply_beyond_the_time_limit_after_an_error_is_late(wire: Wire, drive: Make) -> None:
+    one = drive([target(0, "10.1.0.1")])
+    held: list[Echo] = []
+
+    def react(echo: Echo) -> None:
+        held.append(echo)
+        wire.refuse(echo, 3, 1, "10.9.9.9")
+
+    assert count(one.to_the_end(1, wire, react)) == {"REFUSED": 1}
+    wire.answer(held[0])
+    assert count(one.heard()) == {"LATE": 1}
 
 
 def test_unresolved_names_are_unmeasured_until_they_have_an_address(wire: Wire, drive: Make) -> None:

@@ -89,7 +89,7 @@ def test_regression_05_two_agents_on_one_host(wire: Wire, drive: Make, raw: tupl
         wire.answer(echo)
     for echo in left[10:]:
         wire.refuse(echo, 3, 1, "10.9.9.9", echo.whole[:28])
-    assert count(a.heard()) == {"ANSWERED": 10, "REFUSED": 10}
+    assert count(a.to_the_end(0, wire, lambda _: None)) == {"ANSWERED": 10, "REFUSED": 10}
     assert count(b.heard()) == {}
     for echo in right:
         wire.answer(echo)
@@ -364,9 +364,9 @@ def test_regression_18_a_router_that_wants_fragments(wire: Wire, drive: Make) ->
         body = bytes([3, 4, 0, 0, 0, 0]) + (1300).to_bytes(2, "big") + echo.whole[:548]
         wire.send(4, "10.9.9.9", echo.source, body)
 
-    samples = one.run(3, wire, narrow)
-    assert count(samples) == {"REFUSED": 1, "UNMEASURED": 2}  # from then on our own kernel knows the path's MTU
-    assert reasons(samples) == {Reason.MESSAGE_TOO_LONG}
+    samples = one.to_the_end(3, wire, narrow)
+    assert count(samples) == {"REFUSED": 3}  # what the path does not take is the path's loss, not ours
+    assert set(samples.detail) == {3 << 8 | 4}
 
 
 @pytest.mark.parametrize("raw", [False, True])

@@ -241,6 +241,13 @@ class Drive:
                     (react or wire.answer)(echo)
         return self.heard()
 
+    def to_the_end(self, seconds: float, wire: Wire, react: Callable[[Echo], None]) -> Samples:
+        """As `run`, and then until the time limit of everything that is out has passed."""
+        samples = self.run(seconds, wire, react)
+        self.clock.ahead += SPEC.timeout_ns + 4 * STEP
+        self.prober._expire(self.clock.mono())
+        return Samples.join([samples, self.drain()])
+
     def heard(self) -> Samples:
         """Let the prober read, a little later, without a tick."""
         self.clock.ahead += STEP
