@@ -141,6 +141,7 @@ class Roster:
     _rows: Numbering[tuple[object, ...]] = field(default_factory=Numbering)
     _places: Numbering[tuple[object, ...]] = field(default_factory=Numbering)
     _numbers: Numbering[tuple[object, ...]] = field(default_factory=Numbering)
+    _terms: dict[Objective, int] = field(default_factory=dict)  # ever promised
 
     def lay_out(self, plan: Plan, now_ns: int) -> Fleet:
         """The fleet of a plan at this instant."""
@@ -149,7 +150,8 @@ class Roster:
         row_names = {_row_name(a, e, s): None for a, e in named for s in e.probes}
         row_names |= {(probe.key, probe.spec): None for probe in references}
         place_names = [_place_name(a, e) for a, e in named]
-        number_names = [_number_name(a, e, o) for a, e in named for o in e.objectives]
+        term = self._terms_of(named)
+        number_names = [(a.id, e.id, term[id(o)]) for a, e in named for o in e.objectives]
         for numbering in (self._rows, self._places, self._numbers):
             numbering.release(now_ns - 60 * SECOND)
         fresh_rows, gone_rows = self._rows.assign(row_names, now_ns)
@@ -158,7 +160,7 @@ class Roster:
         row, number = self._rows.numbers, self._numbers.numbers
         endpoints = tuple(self._endpoint(a, e) for a, e in named)
         objectives = tuple(
-            FleetObjective(number[_number_name(one.agreement, one.endpoint, o)], one, o, _feeding(one, o))
+            FleetObjective(number[one.agreement.id, one.endpoint.id, term[id(o)]], one, o, _feeding(one, o))
             for one in endpoints
             for o in one.endpoint.objectives
         )
@@ -184,6 +186,11 @@ class Roster:
             gone_numbers=tuple(gone_numbers),
         )
 
+    def _terms_of(self, named: list[tuple[Agreement, Endpoint]]) -> dict[int, int]:
+        """A number for each objective object, equal for equal ones: fractions are slow to hash, and most are shared."""
+        objects = {id(o): o for _, endpoint in named for o in endpoint.objectives}
+        return {at: self._terms.setdefault(one, len(self._terms)) for at, one in objects.items()}
+
     def _endpoint(self, agreement: Agreement, endpoint: Endpoint) -> FleetEndpoint:
         place = self._places.numbers[_place_name(agreement, endpoint)]
         probes = tuple(
@@ -208,10 +215,6 @@ def _row_name(agreement: Agreement, endpoint: Endpoint, spec: ProbeSpec) -> tupl
 
 def _place_name(agreement: Agreement, endpoint: Endpoint) -> tuple[object, ...]:
     return agreement.id, endpoint.id, endpoint.uptime, tuple(spec.name for spec in deciding(endpoint))
-
-
-def _number_name(agreement: Agreement, endpoint: Endpoint, objective: Objective) -> tuple[object, ...]:
-    return agreement.id, endpoint.id, objective
 
 
 def _reference_probe(reference: Reference) -> FleetProbe:
