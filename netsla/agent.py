@@ -37,6 +37,7 @@ from netsla.sla.engine import Engine
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet, FleetObjective, Roster
 from netsla.sla.snapshot import AgentView, Snapshot
+from netsla.sla.standin import StandIn
 from netsla.sla.view import Viewer
 from netsla.store.lock import FolderLock
 from netsla.systemd import Notifier
@@ -52,7 +53,7 @@ Result = TypeVar("Result")
 _TURN_S = 1.0  # how often the engine counts and judges
 _ASIDE_S = 0.055  # after the second: probers begin to send every 0.1 s, and should not be held up by it
 _PATIENCE_S = 4.0  # less than whoever asks waits for an answer
-_REMEMBERING = "what was recorded before this start is being read back; until then there are no figures"
+_REMEMBERING = "what was recorded is being read back: no uptime, no window longer than 1h, no alert until then"
 _STEP_NS = 10 * SECOND  # a smaller step of the clock touches no verdict (SLA R15)
 _CLEAR = "\r\x1b[K"  # takes the live line away, on a terminal
 _SWITCH_S = 0.0002  # thread switch interval: a long computation delays each step of a prober by so much, not by 5 ms
@@ -134,7 +135,9 @@ class Agent:
         fleet = self._engine.fleet  # by now: a reload may have been quicker
         assert fleet is not None
         self._history.wait(fleet)
-        for agreement, exclusions in self._excluding.recall().items():
+        given, open_since = self._excluding.recall(), self._telling.open_since(fleet)
+        self._history.stand_in(StandIn(fleet, given, open_since, time.time_ns(), self._history.read_cell))
+        for agreement, exclusions in given.items():
             self._engine.exclude(agreement, exclusions, time.time_ns())
         said = self._history.restore(self._engine, fleet)
         self._telling.restore(self._engine, fleet)
@@ -341,23 +344,25 @@ class Agent:
             return self._snapshot
         await self._patience()
         if self._viewing is None:
-            self._viewing = asyncio.ensure_future(self._with_engine(self._view))
+            whole = self._with_engine(lambda: self._view(self._viewer.view)) if self._restored.is_set() else None
+            self._viewing = asyncio.ensure_future(whole or asyncio.to_thread(self._view, self._history.view))
             self._viewing.add_done_callback(self._viewed)
         return await asyncio.shield(self._viewing)
 
     async def _patience(self) -> None:
-        """Who asks while the record is being read back waits a little, rather than see half of the figures."""
-        try:
-            await asyncio.wait_for(self._restored.wait(), _PATIENCE_S)
-        except TimeoutError:
-            raise AgentError(_REMEMBERING, "probing goes on; ask again in a moment") from None
+        """Who asks before the last hour is read back waits a little."""
+        until = time.monotonic() + _PATIENCE_S
+        while not (self._restored.is_set() or self._history.stands_in):
+            if time.monotonic() > until:
+                raise AgentError(_REMEMBERING, "probing goes on; ask again in a moment")
+            await asyncio.sleep(_TURN_S / 10)
 
     def _viewed(self, done: asyncio.Future[Snapshot]) -> None:
         self._viewing = None
         if not done.cancelled() and done.exception() is None:
             self._snapshot = done.result()
 
-    def _view(self) -> Snapshot:
+    def _view(self, view: Callable[[int, AgentView, dict[int, str]], Snapshot]) -> Snapshot:
         facts = self._probers.facts().values()
         agent = AgentView(
             name=self._plan.agent.name,
@@ -381,7 +386,7 @@ class Agent:
             for probe in (self._fleet.probes if known else ())
             if (key := (probe.address, probe.family)) in known
         }
-        return self._viewer.view(time.time_ns(), agent, addresses)
+        return view(time.time_ns(), agent, addresses)
 
     def labels(self) -> Labelling:
         """The labels of the plan in force."""

@@ -261,3 +261,9 @@ def _log(kind: str, objective: str, onset: str, cause: str, level: int = logging
     """A log line for every event that is told, in any case."""
     because = f", caused by {cause}" if cause else ""
     log.log(level, "%s %s (onset %s%s)", kind.replace("_", " "), objective, onset, because)
+
+
+def open_since(fleet: Fleet, states: Mapping[str, bytes]) -> dict[int, int]:
+    """When the breaches began that stand open in these states: UTC ns, by objective number."""
+    found = ((one.number, orjson.loads(states.get(wire.key_of(one), b'{"breach":null}'))) for one in fleet.objectives)
+    return {number: wire.ns_of(state["breach"]["onset"]) for number, state in found if state["breach"]}

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from netsla.errors import AgentError
 from netsla.model import SECOND, IntArray, Samples
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet
 from netsla.sla.interval import Cell
-from netsla.sla.resume import Stood, Sum, horizon, resume
+from netsla.sla.resume import CONTEXT, Stood, Sum, horizon, resume
+from netsla.sla.snapshot import AgentView, Snapshot
+from netsla.sla.standin import StandIn
 from netsla.sla.tally import Spectrum
 from netsla.sla.waiting import Waiting
 from netsla.store import fleetview
@@ -55,6 +59,9 @@ class History:
         self._engine: Engine | None = None  # whose open cells are kept at the end
         self._waiting: Waiting | None = None  # what is counted while the engine is busy at length
         self._waiting_layout = self._layout
+        self._stand_in: StandIn | None = None  # who shows the last hour meanwhile
+        self._standing = threading.Lock()  # it is looked at by one thread at a time, and counts only then
+        self._aside_ns = 0  # when samples were put aside last
         self._left: list[tuple[Cell, Layout]] = []  # what the last agent left open, until it is read back
 
     def start(self, detail: dict[str, Any]) -> None:
@@ -131,6 +138,7 @@ class History:
         if self._waiting is None:
             return
         self._waiting.count(drain())
+        self._aside_ns = now_ns
         if now_ns - self._kept_ns >= _KEEP_NS or now_ns < self._kept_ns:
             cells = self._waiting.cells()
             self.ledger.keep_open(cells, self._waiting_layout)
@@ -140,6 +148,8 @@ class History:
         """What was put aside, in order: the engine keeps it from now on."""
         if self._waiting is None:
             return []
+        with self._standing:
+            self._stand_in = None
         waiting, self._waiting, self._kept_ns = self._waiting, None, 0
         return waiting.batches()
 
@@ -154,6 +164,29 @@ class History:
         except (sqlite3.Error, BrokenError):
             return  # nothing may take the place of what cannot be read just now
         self._waiting, self._waiting_layout = Waiting(fleet, self._relocated(self._left)), self._layout
+
+    def stand_in(self, made: StandIn) -> None:
+        """Let the last hour be shown until what waits is put back."""
+        try:
+            with self.ledger.archive.open() as look:
+                self._resume(look, made.engine, made.fleet, only_windows=True)
+        except (_GivenUpError, sqlite3.Error, BrokenError):
+            return  # `restore` says what there is to say
+        with self._standing:
+            self._stand_in = made
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether `view` shows the last hour."""
+        return self._stand_in is not None
+
+    def view(self, now_ns: int, agent: AgentView, addresses: dict[int, str]) -> Snapshot:
+        """What is known while the past is read back. From any thread."""
+        with self._standing:
+            if self._stand_in is None:
+                raise AgentError("what was recorded has just been read back", "ask again")
+            self._stand_in.turn(self._waiting.batches() if self._waiting else [], self._aside_ns or now_ns)
+            return self._stand_in.view(now_ns, agent, addresses)
 
     def give_up(self) -> None:
         """The agent ends: what is still being read back is not needed any more. From any thread."""
@@ -171,13 +204,14 @@ class History:
             log.warning("the record cannot be read back, windows begin anew: %s", error)
             return "no readable record"
 
-    def _resume(self, look: Look, engine: Engine, fleet: Fleet) -> str:
+    def _resume(self, look: Look, engine: Engine, fleet: Fleet, *, only_windows: bool = False) -> str:
+        """`only_windows`: nothing of what lies before them, on which time up and down may depend."""
         last = look.last_interval()
         opened = self._left if self._waiting else _opened(look, fleet)  # what waits is counted when it is put back
         if last is None and not opened:
             return "no record yet"
         last_k = last[0] // fleet.seconds if last is not None else opened[0][0].k - 1
-        self._go_back(look, engine, fleet, last_k)
+        self._go_back(look, engine, fleet, last_k, only_windows=only_windows)
         for cell in self._relocated(opened):
             engine.take_over(cell)
         return f"the record ends at {datetime.fromtimestamp((last_k + 1) * fleet.seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -185,8 +219,10 @@ class History:
     def _relocated(self, opened: list[tuple[Cell, Layout]]) -> list[Cell]:
         return [relocate(cell.k, cell.seconds, [(cell, own)], self._layout) for cell, own in opened]
 
-    def _go_back(self, look: Look, engine: Engine, fleet: Fleet, last_k: int) -> None:
+    def _go_back(self, look: Look, engine: Engine, fleet: Fleet, last_k: int, *, only_windows: bool) -> None:
         wanted = horizon(engine, fleet, last_k + 1)
+        if only_windows:
+            wanted[CONTEXT] = wanted[CONTEXT][1:]
         cuts = sorted({int(k) * fleet.seconds for firsts in wanted.values() for k in set(firsts.tolist())})
         end = (last_k + 1) * fleet.seconds
         begin = min(cuts, default=end)

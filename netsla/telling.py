@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from netsla import paths
-from netsla.alerting import Alerting
+from netsla.alerting import Alerting, open_since
 from netsla.control import Peer, name_of
 from netsla.errors import AgentError
 from netsla.model import Plan
@@ -117,6 +117,10 @@ class Telling:
         """Go on with what another agent left."""
         self._alerting.restore(engine, fleet, self._states)
         self._states = {}
+
+    def open_since(self, fleet: Fleet) -> dict[int, int]:
+        """When the breaches began that another agent left open: UTC ns, by objective number."""
+        return open_since(fleet, self._states)
 
     def load(self, fleet: Fleet, digest: str) -> None:
         """Take a new layout."""

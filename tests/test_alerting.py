@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from netsla.alerting import Alerting
+from netsla.alerting import Alerting, open_since
 from netsla.errors import RequestError
 from netsla.model import SECOND, Outcome, Plan
 from netsla.sla.alerts import REMOVED
@@ -105,6 +105,15 @@ def test_a_restart_goes_on_with_the_open_breach_and_its_sequence(told: Told) -> 
     again = Told(box=told.box, now_ns=told.now + 60 * SECOND)
     again.live(20)
     assert [(one["kind"], one["sequence"]) for one in told.box.events] == [("opened", 1), ("closed", 2)]
+
+
+def test_states_tell_since_when_breaches_are_open(told: Told) -> None:
+    assert open_since(told.fleet, told.box.states) == {}
+    told.live(10, 2)
+    number = told.fleet.objectives[2].number
+    assert open_since(told.fleet, told.box.states) == {
+        number: told.engine.alerts.breaches[number].onset_ns // 1000 * 1000
+    }
 
 
 def test_states_that_did_not_move_are_not_written_again(told: Told) -> None:

@@ -6,15 +6,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from netsla.errors import AgentError
 from netsla.history import History
 from netsla.model import SECOND, Outcome, Reason
+from netsla.sla.snapshot import AgentView
+from netsla.sla.standin import StandIn
 from netsla.sla.tally import Column
 from tests.sla.builders import HOUR, MINUTE, MONTH, START, ratio_objective, samples
 from tests.sla.builders import plan as make_plan
 from tests.sla.test_engine import Drive
 
 PLAN = make_plan(2, objectives=(ratio_objective(window=HOUR), ratio_objective(window=MONTH)))
+
+NOBODY = AgentView("test", "0", 0, "", ())
 
 
 def live(history: History, drive: Drive, seconds: int) -> None:
@@ -206,3 +212,54 @@ def test_what_comes_in_while_the_engine_is_busy_is_kept_and_counted_once(tmp_pat
     live(history, drive, 10)
     assert sent(drive, "1h") == (85 + 40 + 10, 0)
     kill(history)
+
+
+def test_the_last_hour_is_shown_while_the_past_is_read_back(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 3 * 60 + 25)
+    history.close()
+    again = History(tmp_path)
+    again.start({})
+    after = Drive(PLAN, drive.now, again.read_cell, again.read_rows)
+    again.adopt(after.fleet)
+    again.wait(after.fleet)
+    wait(again, after, 3)
+    assert not again.stands_in
+    again.stand_in(StandIn(after.fleet, {}, {}, after.now, again.read_cell))
+    wait(again, after, 4)
+    shown = again.view(after.now, NOBODY, {})
+    assert [window.name for window in shown.windows] == ["5m", "1h"]
+    assert [int(window.sent[0]) for window in shown.windows] == [3 * 60 + 25 + 7] * 2
+    again.restore(after.engine, after.fleet)
+    after.engine.count(again.put_back())
+    assert sent(after, "1h") == (3 * 60 + 25 + 7, 0)
+    with pytest.raises(AgentError, match="just been read back"):
+        again.view(after.now, NOBODY, {})
+    kill(again)
+
+
+def test_nobody_stands_in_where_nothing_is_to_be_read(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 5)
+    history.close()
+    (tmp_path / "ledger.db").write_bytes(b"rubbish" * 1000)
+    again = History(tmp_path)
+    again.adopt(drive.fleet)
+    again.stand_in(StandIn(drive.fleet, {}, {}, drive.now, again.read_cell))
+    assert not again.stands_in
+
+
+def test_the_last_hour_ends_now_not_where_the_record_ends(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 3 * 60 + 25)
+    history.close()
+    again = History(tmp_path)
+    again.start({})
+    after = Drive(PLAN, drive.now + 30 * MINUTE, again.read_cell)
+    again.adopt(after.fleet)
+    again.wait(after.fleet)
+    again.stand_in(StandIn(after.fleet, {}, {}, after.now, again.read_cell))
+    five, hour = again.view(after.now, NOBODY, {}).windows
+    assert (int(five.sent[0]), int(hour.sent[0])) == (0, 3 * 60 + 25)
+    assert hour.unmeasured[0] > 26 * 60
+    kill(again)

@@ -36,14 +36,14 @@ class _Layout:
 class Viewer:
     """Makes Snapshots of one engine; keeps what changes only at a reload."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, whole: Fleet | None = None) -> None:
+        """`whole`: the fleet to show, where the engine judges only a part of it."""
+        self._engine, self._whole = engine, whole
         self._layout: _Layout | None = None
 
     def view(self, now_ns: int, agent: AgentView, addresses: dict[int, str]) -> Snapshot:
         """Everything at this instant; `addresses` by row where a name was resolved."""
-        engine, fleet = self._engine, self._engine.fleet
-        assert fleet is not None, "the engine has no fleet yet"
+        engine, fleet = self._engine, self.fleet
         layout = self._layout
         if layout is None or layout.fleet is not fleet or layout.addresses != addresses:
             layout = self._layout = _lay_out(fleet, addresses)
@@ -72,6 +72,13 @@ class Viewer:
             ),
             objectives=self._objectives(layout),
         )
+
+    @property
+    def fleet(self) -> Fleet:
+        """Who is shown."""
+        fleet = self._whole or self._engine.fleet
+        assert fleet is not None, "the engine has no fleet yet"
+        return fleet
 
     def _objectives(self, layout: _Layout) -> ObjectiveView:
         engine = self._engine
