@@ -136,7 +136,7 @@ class Agent:
         assert fleet is not None
         self._history.wait(fleet)
         given, open_since = self._excluding.recall(), self._telling.open_since(fleet)
-        self._history.stand_in(StandIn(fleet, given, open_since, time.time_ns(), self._history.read_cell))
+        self._history.stand_in(lambda: StandIn(fleet, given, open_since, time.time_ns(), self._history.read_cell))
         for agreement, exclusions in given.items():
             self._engine.exclude(agreement, exclusions, time.time_ns())
         said = self._history.restore(self._engine, fleet)

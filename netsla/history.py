@@ -165,10 +165,13 @@ class History:
             return  # nothing may take the place of what cannot be read just now
         self._waiting, self._waiting_layout = Waiting(fleet, self._relocated(self._left)), self._layout
 
-    def stand_in(self, made: StandIn) -> None:
-        """Let the last hour be shown until what waits is put back."""
+    def stand_in(self, make: Callable[[], StandIn]) -> None:
+        """Let the last hour be shown until what waits is put back, if there is a past to be read back."""
         try:
             with self.ledger.archive.open() as look:
+                if look.last_interval() is None:
+                    return
+                made = make()
                 self._resume(look, made.engine, made.fleet, only_windows=True)
         except (_GivenUpError, sqlite3.Error, BrokenError):
             return  # `restore` says what there is to say

@@ -225,7 +225,7 @@ def test_the_last_hour_is_shown_while_the_past_is_read_back(tmp_path: Path) -> N
     again.wait(after.fleet)
     wait(again, after, 3)
     assert not again.stands_in
-    again.stand_in(StandIn(after.fleet, {}, {}, after.now, again.read_cell))
+    again.stand_in(lambda: StandIn(after.fleet, {}, {}, after.now, again.read_cell))
     wait(again, after, 4)
     shown = again.view(after.now, NOBODY, {})
     assert [window.name for window in shown.windows] == ["5m", "1h"]
@@ -245,8 +245,16 @@ def test_nobody_stands_in_where_nothing_is_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"rubbish" * 1000)
     again = History(tmp_path)
     again.adopt(drive.fleet)
-    again.stand_in(StandIn(drive.fleet, {}, {}, drive.now, again.read_cell))
+    again.stand_in(lambda: StandIn(drive.fleet, {}, {}, drive.now, again.read_cell))
     assert not again.stands_in
+
+
+def test_nobody_stands_in_at_a_first_start(tmp_path: Path) -> None:
+    history, drive, said = begin(tmp_path)
+    assert said == "no record yet"
+    history.stand_in(lambda: StandIn(drive.fleet, {}, {}, drive.now, history.read_cell))
+    assert not history.stands_in
+    kill(history)
 
 
 def test_the_last_hour_ends_now_not_where_the_record_ends(tmp_path: Path) -> None:
@@ -258,7 +266,7 @@ def test_the_last_hour_ends_now_not_where_the_record_ends(tmp_path: Path) -> Non
     after = Drive(PLAN, drive.now + 30 * MINUTE, again.read_cell)
     again.adopt(after.fleet)
     again.wait(after.fleet)
-    again.stand_in(StandIn(after.fleet, {}, {}, after.now, again.read_cell))
+    again.stand_in(lambda: StandIn(after.fleet, {}, {}, after.now, again.read_cell))
     five, hour = again.view(after.now, NOBODY, {}).windows
     assert (int(five.sent[0]), int(hour.sent[0])) == (0, 3 * 60 + 25)
     assert hour.unmeasured[0] > 26 * 60

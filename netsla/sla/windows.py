@@ -42,7 +42,7 @@ class Windows(Mapping[str, Window]):
         self._recent: deque[PackedCell] = deque()
         self._windows: dict[str, Window] = {}
         self._accounts, self._blanks, self._read_cell = accounts, blanks, read_cell
-        self._read_rows = read_rows or self._rows_of_cells
+        self._read_rows = read_rows
         self._noted: Downtime | None = None  # while a long past is told
         self._rows = 0
 
@@ -126,7 +126,7 @@ class Windows(Mapping[str, Window]):
         yield
         self._noted = None
         for k, rows in noted.left(cells):
-            figures = self._read_rows(k, rows)
+            figures = (self._read_rows or self._rows_of_cells)(k, rows)
             if figures is not None:
                 for window in self.values():
                     window.count_down(k, rows, figures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -75,3 +77,18 @@ def test_nothing_is_said_of_longer_windows_of_uptime_or_of_alerts() -> None:
     assert (whole.objectives.breach_since_ns > 0).sum() > 1
     assert short.objectives.breach_since_ns.tolist() == [77] + [-1] * (len(short.roll.objective) - 1)
     assert not short.objectives.breaches.any()
+
+
+def test_its_windows_go_with_it() -> None:
+    """At once, by the count of references: what stands at a start is frozen, and no collection looks there again."""
+    drive = Drive(PLAN)
+    gc.collect()
+    gc.disable()
+    try:
+        stand_in = StandIn(drive.fleet, {}, {}, drive.now)
+        stand_in.turn([], drive.now)
+        window = weakref.ref(stand_in.engine.windows["1h"])
+        del stand_in
+        assert window() is None
+    finally:
+        gc.enable()
