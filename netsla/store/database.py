@@ -288,7 +288,7 @@ class Database:
             self._restore()
         if self._connection is not None and self._footing.has_lost_log():
             self._save_log(self._connection)
-        if self._connection is not None and self._footing.is_cut(_bytes_used(self._connection)):
+        if self._connection is not None and self._is_cut(self._connection):
             self._rescue()
         if self._connection is not None and self._footing.is_overwritten():
             self._suspect.set()
@@ -321,11 +321,26 @@ class Database:
 
     def _save_log(self, connection: sqlite3.Connection) -> None:
         """Somebody deleted the log: what is in it goes into the file, before a kill takes it away."""
-        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        try:
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            if not faults.is_corrupt(error):
+                raise
+            self._suspect.set()
+            return
         if busy:
             return  # a reader holds it: at the next look
         self._shut()
         self._say("its log was deleted while running: what it held is written into the file")
+
+    def _is_cut(self, connection: sqlite3.Connection) -> bool:
+        try:
+            pages, size = (connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size"))
+        except sqlite3.Error as error:
+            if faults.is_corrupt(error):
+                return True
+            raise
+        return self._footing.is_cut(int(pages * size))
 
     def _is_broken(self) -> bool:
         if not self.path.exists():
@@ -418,9 +433,3 @@ class Database:
                 self._connection.close()
             self._connection = None
         self._footing.leave()
-
-
-def _bytes_used(connection: sqlite3.Connection) -> int:
-    """How large the database is, wherever its pages are."""
-    pages, size = (connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size"))
-    return int(pages * size)

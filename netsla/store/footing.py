@@ -48,10 +48,11 @@ class Footing:
         return begin not in (_MAGIC, b"")  # empty: all of it is in the log yet
 
     def is_cut(self, bytes_used: int) -> bool:
-        """The file has become shorter, and shorter than the database in it, whose rest may well lie in the log."""
+        """The file is shorter than the database in it, and what is missing cannot lie in the log, or once was there."""
+        log = self._log_path.stat().st_size if self._log_path.exists() else 0  # first: a checkpoint may empty it now
         size = os.fstat(self._descriptor).st_size
         self._size = max(self._size, size)
-        return size < min(self._size, bytes_used)
+        return size < min(self._size, bytes_used) or size + log < bytes_used
 
     def has_lost_log(self) -> bool:
         """The log that we write goes by its name no more: whoever opens the file next will not see what is in it."""

@@ -50,6 +50,9 @@ def test_cut_is_what_is_shorter_than_it_was_and_than_the_database(footing: Footi
     path = tmp_path / "a.db"
     size = path.stat().st_size
     assert not footing.is_cut(size)
+    assert footing.is_cut(size * 10), "nobody has the rest"
+    log = tmp_path / "a.db-wal"
+    log.write_bytes(bytes(size * 9))
     assert not footing.is_cut(size * 10), "the rest is in the log"
     with path.open("r+b") as file:
         file.truncate(size - 1)
