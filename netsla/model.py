@@ -41,7 +41,8 @@ class Outcome(IntEnum):
 
     ANSWERED  a reply within the time limit (or, for TCP with `rst: up`, a refusal): received
     LOST      nothing within the time limit
-    REFUSED   the network or the host said no (ICMP error, RST): sent, not received; `detail` says which
+    REFUSED   the network or the host said no (ICMP error, RST), and no reply came in time: sent, not received;
+              `detail` says which
     UNMEASURED the probe did not leave, or its answer could not be heard: neither sent nor lost
     LATE      a reply to a probe already counted as lost (it stays lost)
     DUPLICATE a further copy of a reply
