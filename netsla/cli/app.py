@@ -1,103 +1,36 @@
-"""Every command with its options, and where their errors end.
+"""The commands with their options, and where their errors end.
 
 Rules: a command parses, calls one function and gives its exit code. What a command needs is imported
 when it runs, so that `netsla --help` and the shell's completion are fast. Errors go to stderr with
 their remedy; exit codes are promises (:class:`netsla.errors.Exit`).
+Commands of two words stand in groups.py, what several commands take in options.py.
 """
 # ruff: noqa: PLC0415 - see the rules above
 
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from netsla.cli import groups
+from netsla.cli.options import (
+    CheckFormat,
+    Config,
+    Evidence,
+    ListFormat,
+    Named,
+    Period,
+    ProbeKind,
+    ReportFormat,
+    Socket,
+    StatusFormat,
+    Unused,
+)
 from netsla.cli.places import DEFAULT_CONFIG, socket_path
 from netsla.errors import AgentError, ConfigError, Exit, HostError, NetslaError
-
-
-class StatusFormat(StrEnum):
-    """How `netsla status` prints."""
-
-    TABLE = "table"
-    WIDE = "wide"
-    JSON = "json"
-
-
-class CheckFormat(StrEnum):
-    """How `netsla check` prints."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class ReportFormat(StrEnum):
-    """How `netsla report` prints."""
-
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
-    HTML = "html"
-
-
-class DocumentFormat(StrEnum):
-    """How `netsla agreement show` prints."""
-
-    MARKDOWN = "markdown"
-    HTML = "html"
-
-
-class CompareFormat(StrEnum):
-    """How `netsla agreement compare` prints."""
-
-    TABLE = "table"
-    MARKDOWN = "markdown"
-    JSON = "json"
-
-
-class AgreementKind(StrEnum):
-    """Who promises what to whom."""
-
-    CUSTOMER = "customer"
-    INTERNAL = "internal"
-    VENDOR = "vendor"
-    MULTIPARTY = "multiparty"
-    COMMITMENT = "commitment"
-
-
-class ListFormat(StrEnum):
-    """How a list prints."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-class Kind(StrEnum):
-    """How `netsla probe` asks."""
-
-    ICMP = "icmp"
-    TCP = "tcp"
-
-
-Config = Annotated[Path, typer.Option("--config", envvar="NETSLA_CONFIG", help="The configuration file.")]
-Unused = Annotated[
-    Path,
-    typer.Option("--config", envvar="NETSLA_CONFIG", help="Taken as by every command; nothing is read from it."),
-]
-Socket = Annotated[
-    Path | None,
-    typer.Option("--socket", envvar="NETSLA_SOCKET", help="The agent's control socket (else as configured)."),
-]
-
-Evidence = Annotated[Path | None, typer.Option("--evidence", help="An evidence pack to work from alone.")]
-Period = Annotated[
-    str | None,
-    typer.Option("--period", help="2026-10, 2026-Q4, 2026, 2026-10-05 or START/END (else the running month)."),
-]
-Named = Annotated[str | None, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
 
 app = typer.Typer(
     name="netsla",
@@ -107,6 +40,8 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(groups.maintenance, name="maintenance")
+app.add_typer(groups.agreement, name="agreement")
 
 
 def main() -> None:
@@ -253,7 +188,7 @@ def breaches(
 @app.command()
 def probe(
     address: Annotated[str, typer.Argument(help="A name or a numeric address.")],
-    kind: Annotated[Kind, typer.Option("--type", help="How to ask.")] = Kind.ICMP,
+    kind: Annotated[ProbeKind, typer.Option("--type", help="How to ask.")] = ProbeKind.ICMP,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The port, for tcp.")] = None,
     count: Annotated[int, typer.Option("-c", "--count", min=1, max=1000, help="How many probes.")] = 5,
     config: Unused = DEFAULT_CONFIG,
@@ -310,118 +245,3 @@ def init(
     from netsla.cli import init as command
 
     raise typer.Exit(command.init(file or config, force=force))
-
-
-maintenance = typer.Typer(help="Time that does not count: add, list, cancel.", no_args_is_help=True)
-app.add_typer(maintenance, name="maintenance")
-
-
-@maintenance.command("add")
-def maintenance_add(
-    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
-    start: Annotated[
-        str, typer.Option("--start", help="2026-10-05T02:00 (the agreement's zone), with offset, or now.")
-    ],
-    reason: Annotated[str, typer.Option("--reason", help="Why.")],
-    end: Annotated[str | None, typer.Option("--end", help="Like --start.")] = None,
-    duration: Annotated[str | None, typer.Option("--duration", help="Instead of --end: 2h.")] = None,
-    endpoint: Annotated[str | None, typer.Option("--endpoint", help="Only this endpoint.")] = None,
-    cause: Annotated[
-        str, typer.Option("--cause", help="maintenance, force_majeure, customer_equipment, …")
-    ] = "maintenance",
-    reference: Annotated[str, typer.Option("--reference", help="Ticket or change number.")] = "",
-    announced: Annotated[
-        str | None, typer.Option("--announced", help="When the other party was told (else now).")
-    ] = None,
-    accepted_by: Annotated[str, typer.Option("--accepted-by", help="Who of the other party accepted it.")] = "",
-    name: Annotated[str | None, typer.Option("--id", help="Its id (else one is made).")] = None,
-    socket: Socket = None,
-    config: Config = DEFAULT_CONFIG,
-) -> None:
-    """Record an exclusion. It is effective at once, also for what has passed."""
-    from netsla.cli import maintenance as command
-
-    request = {"agreement": agreement, "start": start, "end": end, "duration": duration, "endpoint": endpoint}
-    request |= {"cause": cause, "reason": reason, "reference": reference, "announced": announced}
-    request |= {"accepted_by": accepted_by, "id": name}
-    raise typer.Exit(command.add(socket_path(socket, config), request))
-
-
-@maintenance.command("list")
-def maintenance_list(
-    agreement: Named = None,
-    form: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TABLE,
-    socket: Socket = None,
-    config: Config = DEFAULT_CONFIG,
-) -> None:
-    """Show what is planned and what was recorded."""
-    from netsla.cli import maintenance as command
-
-    raise typer.Exit(command.listing(socket_path(socket, config), config, agreement, form.value))
-
-
-@maintenance.command("cancel")
-def maintenance_cancel(
-    name: Annotated[str, typer.Argument(metavar="ID", help="The exclusion's id.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it does not hold.")],
-    socket: Socket = None,
-    config: Config = DEFAULT_CONFIG,
-) -> None:
-    """Take an exclusion back. It stays in the record."""
-    from netsla.cli import maintenance as command
-
-    raise typer.Exit(command.cancel(socket_path(socket, config), name, reason))
-
-
-agreement = typer.Typer(help="What is agreed: list, show, new, compare.", no_args_is_help=True)
-app.add_typer(agreement, name="agreement")
-
-
-@agreement.command("list")
-def agreement_list(
-    form: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TABLE,
-    config: Config = DEFAULT_CONFIG,
-) -> None:
-    """List the agreements in force."""
-    from netsla.cli import agreement as command
-
-    raise typer.Exit(command.listing(config, form.value))
-
-
-@agreement.command("show")
-def agreement_show(
-    name: Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its id, its file, or an evidence pack.")],
-    form: Annotated[DocumentFormat, typer.Option("--format", help="How to print.")] = DocumentFormat.MARKDOWN,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
-    config: Config = DEFAULT_CONFIG,
-) -> None:
-    """Show an agreement as a document of twelve sections."""
-    from netsla.cli import agreement as command
-
-    raise typer.Exit(command.show(config, name, form.value, output))
-
-
-@agreement.command("new")
-def agreement_new(
-    kind: Annotated[AgreementKind, typer.Option("--kind", help="Who promises what to whom.")] = AgreementKind.CUSTOMER,
-    name: Annotated[str, typer.Option("--id", help="The agreement's id.")] = "new-agreement",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
-    config: Unused = DEFAULT_CONFIG,
-) -> None:
-    """Write a commented template."""
-    from netsla.cli import agreement as command
-
-    raise typer.Exit(command.new(kind.value, name, output))
-
-
-@agreement.command("compare")
-def agreement_compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="Its id, its file, or an evidence pack.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="The same.")],
-    form: Annotated[CompareFormat, typer.Option("--format", help="How to print.")] = CompareFormat.TABLE,
-    config: Config = DEFAULT_CONFIG,
-) -> None:
-    """Put two agreements side by side. Says per row which one promises more."""
-    from netsla.cli import agreement as command
-
-    raise typer.Exit(command.compare(config, first, second, form.value))

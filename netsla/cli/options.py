@@ -1,0 +1,90 @@
+"""What several commands take: where the configuration is, which agreement and period, how to print."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class StatusFormat(StrEnum):
+    """How `netsla status` prints."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+
+
+class CheckFormat(StrEnum):
+    """How `netsla check` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class ReportFormat(StrEnum):
+    """How `netsla report` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"
+
+
+class DocumentFormat(StrEnum):
+    """How `netsla agreement show` prints."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class CompareFormat(StrEnum):
+    """How `netsla agreement compare` prints."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+class AgreementKind(StrEnum):
+    """Who promises what to whom."""
+
+    CUSTOMER = "customer"
+    INTERNAL = "internal"
+    VENDOR = "vendor"
+    MULTIPARTY = "multiparty"
+    COMMITMENT = "commitment"
+
+
+class ListFormat(StrEnum):
+    """How a list prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class ProbeKind(StrEnum):
+    """How `netsla probe` asks."""
+
+    ICMP = "icmp"
+    TCP = "tcp"
+
+
+Config = Annotated[Path, typer.Option("--config", envvar="NETSLA_CONFIG", help="The configuration file.")]
+Unused = Annotated[
+    Path,
+    typer.Option("--config", envvar="NETSLA_CONFIG", help="Taken as by every command; nothing is read from it."),
+]
+Socket = Annotated[
+    Path | None,
+    typer.Option("--socket", envvar="NETSLA_SOCKET", help="The agent's control socket (else as configured)."),
+]
+
+Evidence = Annotated[Path | None, typer.Option("--evidence", help="An evidence pack to work from alone.")]
+Period = Annotated[
+    str | None,
+    typer.Option("--period", help="2026-10, 2026-Q4, 2026, 2026-10-05 or START/END (else the running month)."),
+]
+Named = Annotated[str | None, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
