@@ -9,18 +9,19 @@ fails when the cause is gone is told then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from netsla.model import SECOND, IntArray, Metric
+from netsla.model import SECOND, Metric
 from netsla.sla.budgets import Budgets, Warned
 from netsla.sla.early import Early
-from netsla.sla.fleet import Fleet, FleetObjective, threshold_us
+from netsla.sla.fleet import Fleet, FleetObjective
 from netsla.sla.objective import BREACHED, MET, OF_TIME, Verdicts
+from netsla.sla.onset import Onsets
 from netsla.sla.own import MASS, UNMEASURED, OwnAlerts, OwnTurn
 from netsla.sla.reaction import Reactions
 from netsla.sla.runs import Runs
@@ -30,7 +31,6 @@ EXCLUDED = "excluded"
 REMOVED = "removed"  # the configuration promises this no more
 _UPDATE_NS = 3600 * SECOND  # an open breach tells how bad it is now at most once an hour
 _WORSE = 1.1
-_NEVER = np.iinfo(np.int64).max
 _CLOSE_NS = 3 * SECOND  # an interval closes a second after the last reply may come (SLA R1), and is judged each second
 BoolArray = npt.NDArray[np.bool_]
 
@@ -83,14 +83,11 @@ class Alerts:
         self.budgets = Budgets()
         self._reactions = Reactions()
         self._silences = Silences()
+        self._onsets = Onsets()
         self._orphans: list[Change] = []  # the ends of what stood open of objectives that are gone
         self._fleet: Fleet | None = None
         self._by_number: dict[int, FleetObjective] = {}
         self._numbers = np.zeros(0, np.int64)
-        self._place: dict[int, int] = {}  # number -> position in the fleet's order
-        self._row = np.zeros((0, 1), np.int64)
-        self._plane = np.zeros((0, 1), np.int64)
-        self._all: BoolArray = np.zeros(0, bool)  # fails only if every probe does
         self._endpoint = np.zeros(0, np.int64)  # whose it is: the endpoint's place
         self._early: BoolArray = np.zeros(0, bool)  # reacts before its verdict does: burn, forecast
         self._quiet_ns = np.zeros(0, np.int64)  # no_data_after, 0: never
@@ -148,24 +145,13 @@ class Alerts:
             self._orphans.append(Change("data_back", number, now_ns, since, now_ns, cause=REMOVED, told=told))
 
     def _lay_out(self, fleet: Fleet) -> None:
-        width = max((len(one.rows) for one in fleet.objectives), default=1) or 1
-        count = len(fleet.objectives)
         self._numbers = np.array([one.number for one in fleet.objectives], np.int64)
-        self._place = {one.number: place for place, one in enumerate(fleet.objectives)}
-        self._row, self._plane = np.full((count, width), -1, np.int64), np.zeros((count, width), np.int64)
-        limits = {probe.row: probe.thresholds_us for probe in fleet.probes}
-        for place, one in enumerate(fleet.objectives):
-            rows = one.endpoint.deciding if one.objective.metric is Metric.UPTIME else one.rows
-            limit = threshold_us(one.objective)
-            self._row[place, : len(rows)] = rows[:width]
-            if limit is not None:
-                self._plane[place, : len(rows)] = [limits[row].index(limit) + 1 for row in rows]
-        self._all = np.array([_fails_together(one) for one in fleet.objectives], bool)
         kinds = [one.objective.reaction.type for one in fleet.objectives]
         self._early = np.array([kind in ("burn", "forecast") for kind in kinds], bool)
         self._endpoint = np.array([one.endpoint.place for one in fleet.objectives], np.int64)
         self._quiet_ns = np.array([one.objective.no_data_after_ns or 0 for one in fleet.objectives], np.int64)
         self._lowers = {one.agreement.id: on for one in fleet.endpoints if (on := one.agreement.depends_on)}
+        self._onsets.load(fleet)
         self.own.load(fleet)
 
     # --- time ---------------------------------------------------------------------------------------
@@ -223,7 +209,7 @@ class Alerts:
         """Each share once a period; where its cause is known it is recorded only, as everything else."""
         breach = self.breaches.get(number)
         cause = self._cause(number, quiet, now_ns)
-        onset = breach.onset_ns if breach else self._onsets([number], runs)[0] or now_ns
+        onset = breach.onset_ns if breach else self._onsets.begun([number], runs)[0] or now_ns
         told = not cause and (breach is None or now_ns >= breach.muted_until_ns)
         self.budgets.tell(number, Warned(float(early.level[number]), now_ns, int(early.end_ns[number]), not cause))
         details = {**early.details(number), "budget_warning_percent": int(early.level[number] * 100)}
@@ -239,7 +225,7 @@ class Alerts:
 
     def _open(self, numbers: list[int], now_ns: int, verdicts: Verdicts, runs: Runs, quiet: set[int]) -> list[Change]:
         changes = []
-        for number, began in zip(numbers, self._onsets(numbers, runs), strict=True):
+        for number, began in zip(numbers, self._onsets.begun(numbers, runs), strict=True):
             onset, cause, value = began or now_ns, self._cause(number, quiet, now_ns), float(verdicts.value[number])
             self.breaches[number] = Breach(onset, now_ns, value, now_ns, cause, told=not cause)
             self._broken.add(self._by_number[number].endpoint.agreement.id)
@@ -248,7 +234,7 @@ class Alerts:
 
     def _close(self, numbers: list[int], now_ns: int, verdicts: Verdicts, runs: Runs) -> list[Change]:
         changes = []
-        for number, end in zip(numbers, self._ends(numbers, runs), strict=True):
+        for number, end in zip(numbers, self._onsets.ended(numbers, runs), strict=True):
             breach = self.breaches.pop(number)
             told = breach.told and now_ns >= breach.muted_until_ns
             told |= breach.told and breach.muted_until_ns > 0  # an end is always told of what was told as begun
@@ -288,7 +274,7 @@ class Alerts:
         """Objectives that want to hear when nothing is measured; where the cause is known it is recorded only."""
         wanting = np.flatnonzero(self._quiet_ns)
         numbers, quiet_ns = self._numbers[wanting], self._quiet_ns[wanting]
-        known = np.where(self._row[wanting] >= 0, runs.last_known(self._row[wanting]), 0).max(axis=1, initial=0)
+        known = self._onsets.last_known(wanting, runs)
         begun = self._since_ns[numbers]
         turned = self.own.unmeasured(now_ns, self._endpoint[wanting], known, begun, quiet_ns)
         newest = np.maximum(known, begun)
@@ -303,40 +289,12 @@ class Alerts:
             for one in self._silences.watch(numbers, newest, now_ns - newest > quiet_ns, causes)
         ]  # fmt: skip
 
-    # --- onset, end, cause --------------------------------------------------------------------------
-
-    def _feed(self, numbers: Sequence[int]) -> tuple[IntArray, IntArray, BoolArray, BoolArray]:
-        """(rows, planes, whether there is such a row), each of shape (numbers, rows); whether all must fail."""
-        place = np.array([self._place[number] for number in numbers], np.int64)
-        row = self._row[place]
-        return row, self._plane[place], row >= 0, self._all[place]
-
-    def _onsets(self, numbers: Sequence[int], runs: Runs) -> list[int]:
-        """Since when each fails; where the failures are scattered, the newest of them; 0: unknown."""
-        row, plane, mine, together = self._feed(numbers)
-        since = np.where(mine, runs.failing_since(plane, row), 0)
-        every, some = ((since > 0) | ~mine).all(axis=1), (since > 0).any(axis=1)
-        first = np.where(since > 0, since, _NEVER).min(axis=1, initial=_NEVER)
-        newest = np.where(mine, runs.last_bad(plane, row), 0).max(axis=1, initial=0)
-        lasting = np.where(together & every, since.max(axis=1, initial=0), first)
-        onset: list[int] = np.where(np.where(together, every, some), lasting, newest).tolist()
-        return onset
-
-    def _ends(self, numbers: Sequence[int], runs: Runs) -> list[int]:
-        """Since when each is well again; 0: unknown."""
-        row, plane, mine, together = self._feed(numbers)
-        well = np.where(mine, runs.well_since(plane, row), 0)
-        first = np.where(well > 0, well, _NEVER).min(axis=1, initial=_NEVER)
-        end: list[int] = np.where(together & (first < _NEVER), first, well.max(axis=1, initial=0)).tolist()
-        return end
+    # --- cause --------------------------------------------------------------------------------------
 
     def _recovered(self, runs: Runs) -> set[int]:
         """Of those recorded for a mass failure, who answers again: they only wait for their windows to forget."""
         numbers = [number for number, breach in self.breaches.items() if breach.cause == MASS and not breach.told]
-        row, plane, mine, together = self._feed(numbers)
-        fails = runs.failing_since(plane, row) > 0
-        fails = np.where(together, (fails | ~mine).all(axis=1), (fails & mine).any(axis=1))
-        return {number for number, failing in zip(numbers, fails.tolist(), strict=True) if not failing}
+        return self._onsets.answering(numbers, runs)
 
     def _cause(self, number: int, quiet: set[int], now_ns: int) -> str:
         """Why this need not be told now; "" if it must."""
@@ -421,11 +379,6 @@ def _of_our_own(turn: OwnTurn, now_ns: int) -> Change:
 def names_of(one: FleetObjective) -> tuple[str, str, str]:
     """(agreement, endpoint, objective): an objective's name for ever."""
     return one.endpoint.agreement.id, one.endpoint.endpoint.id, one.objective.id
-
-
-def _fails_together(one: FleetObjective) -> bool:
-    """Uptime fed by any probe: the endpoint is down only when all of them fail."""
-    return one.objective.metric is Metric.UPTIME and one.endpoint.endpoint.uptime.feed == "any"
 
 
 def _target(one: FleetObjective) -> float:
