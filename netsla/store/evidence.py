@@ -28,7 +28,6 @@ from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import threshold_us
 from netsla.sla.recorded import ABSENT, NUMBERS, Recorded, check_grid
 from netsla.sla.tally import Column
-from netsla.store.archive import Link
 from netsla.store.interval_csv import read_intervals, thresholds_of
 from netsla.store.interval_text import write_intervals
 from netsla.store.layout import Lane
@@ -48,6 +47,7 @@ from netsla.store.pack_exclusions import read_exclusions, write_exclusions
 from netsla.store.pack_latency import Counts, read_latencies, write_latencies
 from netsla.store.pressed import Records
 from netsla.store.series import Series
+from netsla.store.stored import Link
 
 AGREEMENT, EXCLUSIONS, INTERVALS = FILES
 CHAIN = "chain.json"

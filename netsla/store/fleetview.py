@@ -18,11 +18,12 @@ from netsla.model import ByteArray, IntArray
 from netsla.sla.histogram import BUCKETS
 from netsla.sla.interval import NO_REASON, Cell, usable
 from netsla.sla.tally import Column, Spectrum
-from netsla.store.archive import Look, StoredBlock
+from netsla.store.archive import Look
 from netsla.store.block import Hour
 from netsla.store.layout import Lane, Layout, relocate, spread, spread_spectrum, union
 from netsla.store.press import BrokenError, unpack_counts
 from netsla.store.sealing import ABSENT, AT_ONCE, Total, join_totals, sum_hour
+from netsla.store.stored import StoredBlock
 from netsla.store.tables import DAY, HOUR
 
 

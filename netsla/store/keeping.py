@@ -17,11 +17,12 @@ import numpy as np
 from netsla.model import SECOND
 from netsla.sla.interval import Cell
 from netsla.store import chain
-from netsla.store.archive import LINK, Look
+from netsla.store.archive import Look
 from netsla.store.fleetview import hour_layouts, hour_totals
 from netsla.store.journal import RETIRED, SEALED, write_note
 from netsla.store.layout import Layout, union
 from netsla.store.sealing import Block, Total, seal_hour, sum_day
+from netsla.store.stored import LINK
 from netsla.store.tables import DAY, HOUR, agreement_id, lane_id, layout_id, read_lanes
 
 KEPT_DAYS = 40  # at the quota: the running month and the one to be settled stay in any case

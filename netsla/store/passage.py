@@ -19,10 +19,11 @@ from netsla.model import SECOND, IntArray
 from netsla.sla.histogram import BUCKETS
 from netsla.sla.tally import Spectrum
 from netsla.store import chain
-from netsla.store.archive import Link, Look, StoredBlock
+from netsla.store.archive import Look
 from netsla.store.block import Hour
 from netsla.store.layout import Lane
 from netsla.store.sealing import cut_rows, digest_hour, owners
+from netsla.store.stored import Link, StoredBlock
 from netsla.store.tables import HOUR
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from netsla.store import chain
-from netsla.store.archive import Look, hour_text, links_of
+from netsla.store.archive import Look
 from netsla.store.journal import RETIRED, SEALED
 from netsla.store.keeping import bases_digest
 from netsla.store.press import BrokenError
+from netsla.store.stored import hour_text, links_of
 from netsla.store.tables import raw
 
 Progress = Callable[[int, int], None]  # (blocks done, blocks in all)

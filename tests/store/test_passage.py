@@ -84,7 +84,7 @@ def test_without_percentiles_no_histogram_is_decoded(path: Path, monkeypatch: py
         raise AssertionError("decoded")
 
     decode: Callable[..., None] = never
-    monkeypatch.setattr("netsla.store.archive.sum_spectrum", decode)
+    monkeypatch.setattr("netsla.store.stored.sum_spectrum", decode)
     with Archive(path).open() as look:
         passage = Passage(look, "acme-0000", BEGIN, END)
         assert len(list(look.each("acme-0000", BEGIN, END, see=passage.see))) == 15
