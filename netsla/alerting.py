@@ -26,7 +26,7 @@ from netsla.sla.fleet import Fleet, FleetObjective
 from netsla.sla.own import MASS
 from netsla.sla.silence import Silence
 from netsla.sla.snapshot import STANDINGS
-from netsla.store.outbox import Event
+from netsla.store.backlog import Event
 from netsla.wire import event as wire
 
 log = logging.getLogger("netsla")

@@ -29,8 +29,9 @@ from netsla.sinks import sinks_of
 from netsla.sinks.delivery import Delivery
 from netsla.sla.engine import Engine
 from netsla.sla.fleet import Fleet, FleetObjective
+from netsla.store.backlog import Event
 from netsla.store.ledger import Ledger
-from netsla.store.outbox import Event, Outbox
+from netsla.store.outbox import Outbox
 from netsla.wire import event as wire
 
 log = logging.getLogger("netsla")

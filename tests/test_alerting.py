@@ -15,7 +15,7 @@ from netsla.errors import RequestError
 from netsla.model import SECOND, Outcome, Plan
 from netsla.sla.alerts import REMOVED
 from netsla.sla.own import MASS, UNMEASURED
-from netsla.store.outbox import Event
+from netsla.store.backlog import Event
 from netsla.wire import event as wire
 from tests.sla.builders import plan
 from tests.sla.test_alerts import DELIVERY, LOST

@@ -20,7 +20,7 @@ import orjson
 from netsla.model import SECOND, AlertmanagerSettings
 from netsla.sinks.base import Link, SinkError
 from netsla.sinks.post import Poster, Refused, label, poster
-from netsla.store.outbox import Event
+from netsla.store.backlog import Event
 from netsla.wire import event as wire
 
 _API = "/api/v2/alerts"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from netsla.store.outbox import Event
+from netsla.store.backlog import Event
 
 
 class SinkError(Exception):

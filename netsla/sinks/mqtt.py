@@ -21,7 +21,7 @@ from netsla.model import MqttSettings
 from netsla.sinks.base import Link, SinkError
 from netsla.sinks.connection import PIPELINE, TOO_LARGE, Connection, UnsupportedError
 from netsla.sinks.secret import current
-from netsla.store.outbox import Event
+from netsla.store.backlog import Event
 from netsla.wire import event as wire
 
 log = logging.getLogger("netsla")

@@ -21,7 +21,7 @@ from netsla.model import SECOND, WebhookSettings
 from netsla.sinks.base import Link, SinkError
 from netsla.sinks.post import Poster, Refused, label, poster
 from netsla.sinks.secret import current
-from netsla.store.outbox import Event
+from netsla.store.backlog import Event
 
 _BASE64_KEY = "whsec_"  # such a secret is a key in base64, as Standard Webhooks writes it
 _AT_ONCE = 8  # requests under way

@@ -13,16 +13,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
+from netsla.store.backlog import Backlog, Collapse, Collapsed, Event, Waiting
 from netsla.store.database import Database, Schema
 from netsla.store.readonly import connect_readonly
 from netsla.store.rescue import Rescue
@@ -43,16 +42,6 @@ CREATE TABLE pending (sink TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT N
 CREATE TABLE state (objective TEXT PRIMARY KEY, payload BLOB NOT NULL);
 """,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something to tell. `id` is the same on every retry; `objective` is whose order it keeps."""
-
-    id: str
-    objective: str
-    payload: bytes
-    at_ns: int = 0
 
 
 def read_history(path: Path, since_ns: int, standing: Mapping[str, int] = MappingProxyType({})) -> list[Event]:
@@ -77,48 +66,6 @@ def _states(connection: sqlite3.Connection) -> dict[str, bytes]:
     return {row[0]: bytes(row[1]) for row in connection.execute("SELECT objective, payload FROM state")}
 
 
-Collapse = Callable[[str, Sequence[Event]], Event]
-"""Makes one event out of an objective's waiting ones ("": of many objectives)."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    event: Event
-    since: float  # monotonic
-    durable: bool
-
-
-class _Collapsed(NamedTuple):
-    gone: Sequence[_Waiting]
-    summary: _Waiting
-
-
-class _Queue:
-    """What one sink has still to tell, by objective."""
-
-    def __init__(self) -> None:
-        self.by_objective: OrderedDict[str, deque[_Waiting]] = OrderedDict()
-        self.place: dict[str, str] = {}  # event id -> objective
-
-    def add(self, waiting: _Waiting) -> None:
-        self.by_objective.setdefault(waiting.event.objective, deque()).append(waiting)
-        self.place[waiting.event.id] = waiting.event.objective
-
-    def remove(self, event_id: str) -> bool:
-        objective = self.place.pop(event_id, None)
-        if objective is None:
-            return False
-        left = deque(one for one in self.by_objective[objective] if one.event.id != event_id)
-        if left:
-            self.by_objective[objective] = left
-        else:
-            del self.by_objective[objective]
-        return True
-
-    def events(self) -> list[_Waiting]:
-        return [one for waiting in self.by_objective.values() for one in waiting]
-
-
 class Outbox:
     """Durable events for some sinks. Every method may be called from any thread and returns at once."""
 
@@ -129,7 +76,7 @@ class Outbox:
         self.database = Database(path, schema, quota_bytes=2**30)
         self._collapse, self._bound, self._history = collapse, bound, history
         self._lock = threading.Lock()
-        self._queues = {sink: _Queue() for sink in sinks}
+        self._backlogs = {sink: Backlog() for sink in sinks}
         self._states: dict[str, bytes] = {}
         self._behind = False
         self._listeners: list[Callable[[], None]] = []
@@ -161,7 +108,7 @@ class Outbox:
     def set_sinks(self, sinks: Sequence[str]) -> Future[None]:
         """From now on for these sinks; a new one begins with what comes now, what a gone one had is let go."""
         with self._lock:
-            self._queues = {sink: self._queues.get(sink) or _Queue() for sink in sinks}
+            self._backlogs = {sink: self._backlogs.get(sink, Backlog()) for sink in sinks}
         return self.database.submit(lambda connection: _forget_other_sinks(connection, sinks))
 
     # --- in -----------------------------------------------------------------------------------------
@@ -175,17 +122,17 @@ class Outbox:
         """
         with self._lock:
             now = time.monotonic()
-            waiting = [_Waiting(event, now, durable=False) for event in events]
-            for queue in self._queues.values():
+            waiting = [Waiting(event, now, durable=False) for event in events]
+            for backlog in self._backlogs.values():
                 for one in waiting:
-                    queue.add(one)
+                    backlog.add(one)
             for objective, payload in states.items():
                 if payload is None:
                     self._states.pop(objective, None)
                 else:
                     self._states[objective] = payload
             self.version += bool(states)
-            sinks = tuple(self._queues)
+            sinks = tuple(self._backlogs)
         changed = dict(states)
 
         def write(connection: sqlite3.Connection) -> None:
@@ -199,7 +146,7 @@ class Outbox:
         self._keep_bound()
         return future
 
-    def _is_durable(self, done: Future[None], waiting: list[_Waiting]) -> None:
+    def _is_durable(self, done: Future[None], waiting: list[Waiting]) -> None:
         if done.cancelled() or done.exception() is not None:
             return
         with self._lock:
@@ -214,8 +161,7 @@ class Outbox:
         """The oldest event of up to `limit` objectives that may be told now."""
         late = time.monotonic() - TELL_ANYWAY_S if self.database.problems() else float("-inf")
         with self._lock:
-            queue = self._queues.get(sink)
-            heads = (waiting[0] for waiting in queue.by_objective.values()) if queue else iter(())
+            heads = self._backlog(sink).heads()
             ready = (one.event for one in heads if one.durable or one.since < late)
             return list(islice(ready, limit))
 
@@ -223,26 +169,21 @@ class Outbox:
         """These were told."""
         told = tuple(ids)
         with self._lock:
-            queue = self._queues.get(sink)
             for event_id in told:
-                if queue:
-                    queue.remove(event_id)
+                self._backlog(sink).remove(event_id)
         rows = [(sink, event_id) for event_id in told]
         return self.database.submit(lambda connection: _delete_pending(connection, rows), dropped=self._fell_behind)
 
     def failed(self, sink: str, ids: Iterable[str]) -> None:
         """These were refused for now: let other objectives go first."""
         with self._lock:
-            queue = self._queues.get(sink)
             for event_id in ids:
-                objective = queue.place.get(event_id) if queue else None
-                if queue and objective is not None:
-                    queue.by_objective.move_to_end(objective)
+                self._backlog(sink).postpone(event_id)
 
     def pending(self, sink: str) -> int:
         """How many events wait for a sink."""
         with self._lock:
-            return len(self._queues[sink].place) if sink in self._queues else 0
+            return len(self._backlog(sink))
 
     def states(self) -> dict[str, bytes]:
         """The state of every objective that has one."""
@@ -257,56 +198,20 @@ class Outbox:
         with self.database.reader() as connection:
             return _history(connection, since_ns, standing)
 
+    def _backlog(self, sink: str) -> Backlog:
+        """A sink that is no more has nothing to tell."""
+        return self._backlogs.get(sink, Backlog())
+
     # --- bound --------------------------------------------------------------------------------------
 
     def _keep_bound(self) -> None:
-        """Put together what can be: the waiting ones of one objective, where most wait first; else of many."""
-        for sink in tuple(self._queues):
+        for sink in tuple(self._backlogs):
             with self._lock:
-                queue = self._queues.get(sink)
-                over = len(queue.place) - self._bound if queue else 0
-                if queue is None or over <= 0:
-                    continue
-                made = self._put_together(queue, over)
-                if len(queue.place) > self._bound:
-                    made += self._put_halves_together(queue)
+                made = self._backlog(sink).keep_within(self._bound, self._collapse)
             if made:
                 self._write_collapsed(sink, made)
 
-    def _put_together(self, queue: _Queue, over: int) -> list[_Collapsed]:
-        """The first event of an objective may be on its way already and the last is the present truth: both stay."""
-        made: list[_Collapsed] = []
-        longest = sorted(queue.by_objective.items(), key=lambda item: -len(item[1]))
-        for objective, waiting in longest:
-            if over <= 0 or len(waiting) <= 3:
-                break
-            gone = list(waiting)[1:-1]
-            summary = self._summary(queue, objective, gone)
-            queue.by_objective[objective] = deque([waiting[0], summary, waiting[-1]])
-            made.append(_Collapsed(gone, summary))
-            over -= len(gone) - 1
-        return made
-
-    def _put_halves_together(self, queue: _Queue) -> list[_Collapsed]:
-        """The older half of all objectives, until it is enough; what is on its way may be told twice."""
-        made: list[_Collapsed] = []
-        while len(queue.place) > self._bound and len(queue.by_objective) > 1:
-            names = list(islice(queue.by_objective, len(queue.by_objective) // 2 + 1))
-            gone = [one for name in names for one in queue.by_objective.pop(name)]
-            summary = self._summary(queue, "", gone)
-            queue.by_objective[""] = deque([summary])
-            made.append(_Collapsed(gone, summary))
-        return made
-
-    def _summary(self, queue: _Queue, objective: str, gone: Sequence[_Waiting]) -> _Waiting:
-        """One for many, in their place."""
-        event = self._collapse(objective, [one.event for one in gone])
-        for one in gone:
-            del queue.place[one.event.id]
-        queue.place[event.id] = event.objective
-        return _Waiting(event, time.monotonic(), durable=False)
-
-    def _write_collapsed(self, sink: str, made: Sequence[_Collapsed]) -> None:
+    def _write_collapsed(self, sink: str, made: Sequence[Collapsed]) -> None:
         def write(connection: sqlite3.Connection) -> None:
             for gone, summary in made:
                 query = "SELECT number FROM event WHERE id = ?"
@@ -343,13 +248,9 @@ class Outbox:
         with self._lock:
             self._states = kept | self._states
             self.version += 1
-            for sink, queue in self._queues.items():
-                newer = queue.events()
-                queue.by_objective.clear()
-                old = [_Waiting(Event(*row[1:]), 0.0, durable=True) for row in rows if row[0] == sink]
-                known = {one.event.id for one in old}
-                for one in [*old, *(one for one in newer if one.event.id not in known)]:
-                    queue.add(one)
+            for sink, backlog in self._backlogs.items():
+                old = [Waiting(Event(*row[1:]), 0.0, durable=True) for row in rows if row[0] == sink]
+                backlog.replace(old)
         return kept
 
     def _relieve(self, connection: sqlite3.Connection) -> bool:
@@ -376,7 +277,7 @@ class Outbox:
         with self._lock:
             self._behind = False
             states = dict(self._states)
-            waiting = {sink: queue.events() for sink, queue in self._queues.items()}
+            waiting = {sink: backlog.every() for sink, backlog in self._backlogs.items()}
         connection.execute("DELETE FROM pending")
         connection.execute("DELETE FROM state")
         _write_states(connection, states)

@@ -20,7 +20,8 @@ from pathlib import Path
 from netsla.model import MqttSettings
 from netsla.sinks.delivery import Delivery
 from netsla.sinks.mqtt import MqttSink
-from netsla.store.outbox import Event, Outbox
+from netsla.store.backlog import Event
+from netsla.store.outbox import Outbox
 from tests.chaos.loop_lag import Lag
 from tests.sinks.broker import Broker
 from tests.sinks.receiver import payload, until

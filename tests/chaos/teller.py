@@ -12,7 +12,8 @@ from netsla.model import MqttSettings, Secret
 from netsla.sinks import connection, delivery, mqtt
 from netsla.sinks.delivery import Delivery
 from netsla.sinks.mqtt import MqttSink
-from netsla.store.outbox import Event, Outbox
+from netsla.store.backlog import Event
+from netsla.store.outbox import Outbox
 
 OBJECTIVES = 20
 _EVERY_S = 0.01

@@ -15,8 +15,9 @@ import pytest
 from netsla.cli.app import main
 from netsla.cli.breaches import Wanted, acknowledge, breaches, shown_path
 from netsla.errors import AgentError, Exit, NetslaError, RequestError
+from netsla.store.backlog import Event
 from netsla.store.ledger import Ledger
-from netsla.store.outbox import Event, Outbox
+from netsla.store.outbox import Outbox
 from tests.wire.test_breaches import event
 
 

@@ -19,7 +19,8 @@ from netsla.sinks.alertmanager import AlertmanagerSink
 from netsla.sinks.base import Sink
 from netsla.sinks.delivery import Delivery
 from netsla.sinks.webhook import WebhookSink
-from netsla.store.outbox import Event, Outbox
+from netsla.store.backlog import Event
+from netsla.store.outbox import Outbox
 from tests.sinks.broker import free_port
 
 

@@ -14,7 +14,8 @@ import pytest
 from netsla.sinks import delivery as module
 from netsla.sinks.base import Link, SinkError
 from netsla.sinks.delivery import Delivery
-from netsla.store.outbox import Event, Outbox
+from netsla.store.backlog import Event
+from netsla.store.outbox import Outbox
 from tests.sinks.receiver import desk, hurry, until
 
 

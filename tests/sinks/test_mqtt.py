@@ -22,7 +22,8 @@ from netsla.model import MqttSettings, Secret
 from netsla.sinks import connection as connections
 from netsla.sinks.delivery import Delivery
 from netsla.sinks.mqtt import MqttSink
-from netsla.store.outbox import Event, Outbox
+from netsla.store.backlog import Event
+from netsla.store.outbox import Outbox
 from tests.sinks.broker import Broker, Heard, subscriber
 from tests.sinks.cutter import Cutter
 

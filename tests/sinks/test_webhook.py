@@ -12,7 +12,7 @@ import pytest
 
 from netsla.model import Secret, WebhookSettings
 from netsla.sinks.webhook import WebhookSink, headers
-from netsla.store.outbox import Event
+from netsla.store.backlog import Event
 from tests.sinks.receiver import Receiver, Request, desk, hurry, until, webhook
 
 

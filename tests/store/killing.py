@@ -20,8 +20,9 @@ import numpy as np
 from netsla.model import SECOND
 from netsla.sla.interval import Cell
 from netsla.store.archive import Archive
+from netsla.store.backlog import Event
 from netsla.store.ledger import Ledger
-from netsla.store.outbox import Event, Outbox
+from netsla.store.outbox import Outbox
 from netsla.store.verify import verify
 from tests.store.cells import HOUR_K, cells, layout
 

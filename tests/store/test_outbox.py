@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from netsla.store.outbox import Event, Outbox, read_history, read_states
+from netsla.store.backlog import Event
+from netsla.store.outbox import Outbox, read_history, read_states
 from tests.store.disks import fill, small_disk, until
 
 Open = Callable[..., Outbox]
