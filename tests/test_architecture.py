@@ -77,6 +77,7 @@ UNTESTED = {  # module without a test file of its own: what holds it
     "netsla/probes/prober.py": "a Protocol and its facts",
     "netsla/sinks/base.py": "a Protocol",
     "netsla/web/source.py": "a Protocol",
+    "netsla/wire/blocks.py": "values only",
     "netsla/sla/snapshot.py": "values only",
     "netsla/cli/app.py": "tests/test_cli.py",
     "netsla/cli/check.py": "tests/test_cli.py",

@@ -5,6 +5,7 @@ Rules: pure and exact: what is written here is read back to the same value.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from netsla.model import SECOND
@@ -24,8 +25,17 @@ UNITS = {
 
 def duration_text(nanoseconds: int) -> str:
     """The shortest duration that `duration` reads back to the same value."""
+    return _in_units(nanoseconds, UNITS)
+
+
+def span_text(nanoseconds: int) -> str:
+    """The same for a contract's reader: in days, however many; `30d` rather than `4w2d`."""
+    return _in_units(nanoseconds, {name: unit for name, unit in UNITS.items() if name not in "yw"})
+
+
+def _in_units(nanoseconds: int, units: Mapping[str, int]) -> str:
     parts = []
-    for name, unit in UNITS.items():
+    for name, unit in units.items():
         count, nanoseconds = divmod(nanoseconds, unit)
         if count:
             parts.append(f"{count}{name}")

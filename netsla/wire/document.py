@@ -8,21 +8,21 @@ agreed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from netsla.model import SECOND, Agreement, CreditRule, Credits, Endpoint, Hours, Kind, Metric, Objective, UptimeRule
-from netsla.sla.exclusion import planned
-from netsla.wire.amounts import decimal_text, duration_text, percent_text
+from netsla.model import SECOND, Agreement, Endpoint, Hours, Kind, Objective, UptimeRule
+from netsla.sla.exclusion import CAUSES, PLANNED, STOP_CLOCK, planned
+from netsla.wire.amounts import span_text
+from netsla.wire.blocks import Block, Section, Table
+from netsla.wire.credit_words import credit_blocks
+from netsla.wire.promise_words import accounting_words, allowance, definitions, metric_words, uptime_words, window_words
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTH_NS = 30 * 86_400 * SECOND
 _AHEAD_NS = 92 * 86_400 * SECOND  # planned work is listed so far ahead
 _MOST = 20  # endpoints, or dates, before a list is cut short
+_CAUSES = ", ".join(cause.replace("_", " ") for cause in CAUSES if cause not in PLANNED | STOP_CLOCK)
 _KINDS = {
     Kind.CUSTOMER: "a service level agreement between a provider and its customer",
     Kind.INTERNAL: "an operational level agreement between teams of one organisation; no money is involved",
@@ -30,26 +30,6 @@ _KINDS = {
     Kind.MULTIPARTY: "a service level agreement between several parties",
     Kind.COMMITMENT: "a one-sided, published commitment",
 }
-Row = Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under a head."""
-
-    head: Row
-    rows: Sequence[Row]
-
-
-Block = str | Table | list[str]  # a paragraph, a table, a list
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One of the twelve."""
-
-    title: str
-    blocks: Sequence[Block]
 
 
 def sections(agreement: Agreement, now_ns: int) -> list[Section]:
@@ -65,7 +45,7 @@ def sections(agreement: Agreement, now_ns: int) -> list[Section]:
         Section("Dependencies", _dependencies(agreement)),
         Section("Exclusions", _exclusions(agreement)),
         Section("Reports and evidence", _reports(agreement)),
-        Section("Credits and claims", _credits(agreement)),
+        Section("Credits and claims", credit_blocks(agreement)),
         Section("Review and changes", _review(agreement)),
     ]
 
@@ -105,7 +85,7 @@ def _service(one: Agreement) -> list[Block]:
 
 def _probe(spec: Any) -> str:
     port = f" to port {spec.port}" if spec.port else ""
-    every, limit = duration_text(spec.interval_ns), duration_text(spec.timeout_ns)
+    every, limit = span_text(spec.interval_ns), span_text(spec.timeout_ns)
     return f"{spec.name} ({spec.type}{port} every {every}, lost after {limit})"
 
 
@@ -139,92 +119,25 @@ def _targets(one: Agreement) -> list[Block]:
     blocks: list[Block] = []
     for objectives, names in groups.items():
         if len(groups) > 1:
-            more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-            blocks.append(f"For {', '.join(names[:_MOST])}{more}:")
+            blocks.append(f"For {_some(names)}:")
         rows = [(o.id, metric_words(o), o.target.text, window_words(o), allowance(o), o.severity) for o in objectives]
         blocks.append(Table(head, rows) if rows else "No objective is agreed.")
     return blocks
 
 
-def metric_words(one: Objective) -> str:
-    """Metric, statistic, probe and scope in words."""
-    name = {
-        Metric.UPTIME: "uptime",
-        Metric.PACKET_DELIVERY: "packet delivery (received / sent)",
-        Metric.LATENCY: f"round-trip time, {one.statistic}",
-        Metric.JITTER: "jitter (mean difference of consecutive round-trip times)",
-        Metric.TIME_TO_REPAIR: f"time to repair{f', {one.statistic}' if one.statistic else ''}",
-    }[one.metric]
-    probe = f" of {one.probe}" if one.probe else ""
-    counts_packets = one.metric not in (Metric.UPTIME, Metric.TIME_TO_REPAIR)
-    scope = ", only while up" if counts_packets and one.scope == "available" else ""
-    return f"{name}{probe}{scope}"
-
-
-def window_words(one: Objective) -> str:
-    """The window in words."""
-    if one.window.calendar:
-        return f"each calendar {one.window.calendar}"
-    return f"the last {duration_text(one.window.seconds * SECOND)}, at any time"
-
-
-def allowance(one: Objective) -> str:
-    """What a ratio leaves room for in 30 days."""
-    if one.metric is Metric.UPTIME:
-        return f"{duration_text(int((1 - one.target.value) * _MONTH_NS) // SECOND * SECOND)} down"
-    if one.metric is Metric.PACKET_DELIVERY:
-        return f"{percent_text(1 - one.target.value)} of all packets lost"
-    return "-"
-
-
 def _method(one: Agreement) -> list[Block]:
-    rules = dict.fromkeys(endpoint.uptime for endpoint in one.endpoints)
-    how = one.measurement
-    unknown = {"exclude": "is left out of the account", "up": "counts as up", "down": "counts as down"}[how.unknown]
-    excluded = "is left out of the account" if how.exclusions == "remove" else "counts as up"
-    lost = "are left out of percentiles" if how.percentile_lost == "exclude" else "count as slower than any limit"
-    combine = {"all": "every one of them", "any": "at least one of them", "average": "their average"}[how.combine]
-    denominator = (
-        f"always {duration_text(how.fixed_denominator_ns)}"
-        if how.fixed_denominator_ns
-        else "the time that is accountable"
-    )
-    return [
-        *(uptime_words(rule) for rule in rules),
-        (
-            "A probe that our own host could not send is unmeasured: neither sent nor lost. Time that we cannot vouch "
-            "for (no measurement, own references failed, clock stepped) is unknown and "
-            f"{unknown}; excluded time {excluded}."
-        ),
-        (
-            f"Uptime is Up / (Up + Down); its denominator is {denominator}. A verdict needs "
-            f"{percent_text(how.min_coverage)} of the "
-            "time to be known; otherwise it is `insufficient data`, unless even the best case is a breach."
-        ),
-        (
-            f"A lost packet is one without a reply within its time limit; lost probes {lost}. Verdicts are exact, from "
-            f"integer "
-            f"counters. Of several endpoints, {combine} decides."
-        ),
-    ]
+    rules: dict[UptimeRule, list[str]] = {}
+    for endpoint in one.endpoints:
+        rules.setdefault(endpoint.uptime, []).append(endpoint.id)
+    blocks: list[Block] = []
+    for rule, names in rules.items():
+        text = uptime_words(rule)
+        blocks.append(f"For {_some(names)}: {text[0].lower()}{text[1:]}" if len(rules) > 1 else text)
+    return [*blocks, *accounting_words(one.measurement), *definitions(one)]
 
 
-def uptime_words(rule: UptimeRule) -> str:
-    """An uptime rule as a paragraph."""
-    step = duration_text(rule.interval_ns)
-    bad = "nothing came back" if rule.all_lost else f"more than {percent_text(rule.loss_over)} of its probes are lost"
-    feed = {"any": "any probe is enough", "all": "every probe is needed"}.get(rule.feed, f"probe {rule.feed} decides")
-    method = {
-        "interval": "Each bad interval is down time.",
-        "sliding": f"The service is down from the first of {rule.n} bad intervals in a row, and up again from the "
-        "first of "
-        f"{rule.n} good ones in a row.",
-        "outage": "A run of bad intervals is down time, all of it, if it lasts at least "
-        f"{duration_text(rule.minimum_ns)}; shorter runs are micro-outages: counted, and up.",
-    }[rule.method]
-    name = f"Profile {rule.profile}: time" if rule.profile else "Time"
-    samples = f" One with fewer than {rule.min_samples} probes is unknown." if rule.min_samples > 1 else ""
-    return f"{name} is cut into intervals of {step}; an interval is bad if {bad} ({feed}).{samples} {method}"
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
 
 
 def _severities(one: Agreement) -> list[Block]:
@@ -240,27 +153,23 @@ def _severities(one: Agreement) -> list[Block]:
 
 def _maintenance(one: Agreement, now_ns: int) -> list[Block]:
     terms, zone = one.maintenance, ZoneInfo(one.timezone)
-    notice = f"announced at least {_span(terms.notice)} before" if terms.notice else "announced before it begins"
-    allowed = f", between {_clock(terms.allowed[0])} and {_clock(terms.allowed[1])}" if terms.allowed else ""
-    cap = f", at most {duration_text(terms.max_per_month_ns)} a month" if terms.max_per_month_ns is not None else ""
-    blocks: list[Block] = [
-        (
-            f"Planned maintenance does not count if it is {notice}{allowed}{cap}. Otherwise it is ordinary time. Only "
-            f"whole "
-            "intervals inside it are excluded; what goes on longer counts, and unused time earns nothing."
-        )
-    ]
+    needs = [f"is announced {f'at least {_length(terms.notice)} ' if terms.notice else ''}before it begins"]
+    if terms.allowed:
+        begin, end = map(_clock, terms.allowed)
+        needs.append(f"lies between {begin} and {end} ({one.timezone})")
+    if terms.max_per_month_ns is not None:
+        needs.append(f"fits into {span_text(terms.max_per_month_ns)} a month")
+    rule = (
+        f"Planned maintenance is excluded if it {' and '.join(needs)}. Otherwise it is ordinary time. Only whole "
+        "intervals inside it are excluded; what goes on longer counts, and unused time earns nothing."
+    )
+    blocks: list[Block] = [rule]
     coming = planned(terms, zone, now_ns, now_ns + _AHEAD_NS, one.term_from)
     rows = [
-        (
-            _local(each.start_ns, zone),
-            _local(each.end_ns, zone),
-            each.endpoint or "all",
-            each.reason,
-            each.reference or "-",
-        )
+        (_local(each.start_ns, zone), _local(each.end_ns, zone), each.endpoint or "all", each.reason,
+         each.reference or "-")
         for each in coming[:_MOST]
-    ]
+    ]  # fmt: skip
     if rows:
         blocks += ["Planned in the next three months:", Table(("From", "To", "Endpoint", "Reason", "Reference"), rows)]
     elif terms.windows:
@@ -268,10 +177,8 @@ def _maintenance(one: Agreement, now_ns: int) -> list[Block]:
     return blocks
 
 
-def _span(span: timedelta) -> str:
-    rest = span - timedelta(days=span.days)
-    days = f"{span.days}d" if span.days else ""
-    return days + (duration_text(int(rest.total_seconds()) * SECOND) if rest or not days else "")
+def _length(span: timedelta) -> str:
+    return span_text(span // timedelta(microseconds=1) * 1000)
 
 
 def _local(at_ns: int, zone: ZoneInfo) -> str:
@@ -286,112 +193,30 @@ def _dependencies(one: Agreement) -> list[Block]:
 
 def _exclusions(one: Agreement) -> list[Block]:
     told = [str(each) for each in one.document.get("exclusions") or ()]
-    blocks: list[Block] = (
-        [told] if told else ["Beside planned maintenance nothing is excluded by this agreement itself."]
+    causes = (
+        f"What happens while the service runs is excluded for one of these causes: {_CAUSES}. Waiting for the customer "
+        "stops the clock of a repair, and excuses no down time."
     )
-    blocks.append(
-        "Every exclusion that is used has an id, a cause, a reason, a reference, and who announced or accepted it "
-        "and when; "
-        "it is recorded for good and listed in every report, with the figures."
+    record = (
+        "Every exclusion has an id, a cause, a reason, a reference, and who announced or accepted it and when; it is "
+        "recorded for good and listed in every report, with the figures as they would be without it."
     )
-    return blocks
+    return [told or "Beside planned maintenance nothing is excluded by this agreement itself.", causes, record]
 
 
 def _reports(one: Agreement) -> list[Block]:
-    when = f"{one.document['reports']}. " if one.document.get("reports") else ""
-    return [
-        f"{when}A report is settled from the closed intervals by `netsla report {one.id}`, for any period.",
-        (
-            f"Every interval is kept in a hash-chained ledger. `netsla export {one.id}` hands over the evidence of a "
-            "period; either party recomputes the same figures from it alone with `netsla report --evidence`, and "
-            "`netsla verify` finds "
-            "every byte that was changed."
-        ),
-    ]
-
-
-def _credits(one: Agreement) -> list[Block]:
-    if one.kind is Kind.INTERNAL:
-        return ["No money is involved."]
-    if one.credits is None or not one.credits.rules:
-        return ["No credits are agreed."]
-    charge = (
-        f"{one.monthly_charge} {one.credits.currency} a month"
-        if one.monthly_charge is not None
-        else "the monthly charge"
+    told = one.document.get("reports")
+    settled = f"A report is settled from the closed intervals by `netsla report {one.id}`, for any period."
+    evidence = (
+        f"Every interval is kept in a hash-chained ledger. `netsla export {one.id}` hands over the evidence of a "
+        "period; either party recomputes the same figures from it alone with `netsla report --evidence`, and "
+        "`netsla verify` finds every byte that was changed."
     )
-    blocks: list[Block] = [f"Credits are shares of {charge}."]
-    blocks += [block for rule in one.credits.rules for block in _rule(rule)]
-    blocks.append(_combining(one.credits))
-    blocks += _chronic(one.credits)
-    example = _example(one)
-    return [*blocks, example] if example else blocks
-
-
-def _rule(rule: CreditRule) -> list[Block]:
-    share = percent_text(rule.credit)
-    if rule.basis == "per_step":
-        return [f"{rule.objective}: {share} for every started {percent_text(rule.step)} below the target."]
-    if rule.basis == "days_per_started_hour":
-        days = decimal_text(rule.days)
-        return [
-            f"{rule.objective}: {days} day(s) of the charge, a thirtieth each, for every started hour of down time."
-        ]
-    what = {
-        "availability": "uptime below",
-        "cumulative_downtime": "down time in all over",
-        "per_outage": "an outage over",
-    }[rule.basis]
-    rows = [
-        (f"{what} {percent_text(tier.limit) if rule.basis == 'availability' else duration_text(int(tier.limit))}",
-         percent_text(tier.credit))
-        for tier in rule.tiers
-    ]  # fmt: skip
-    return [f"{rule.objective}: the last line that applies counts.", Table(("If", "Credit"), rows)]
-
-
-def _combining(terms: Credits) -> str:
-    how = "are added" if terms.combine == "sum" else "do not add up: the highest counts"
-    cap = f", at most {percent_text(terms.cap)} in all" if terms.cap is not None else ""
-    claim = f" A ticket is opened within {_span(terms.ticket_within)}." if terms.ticket_within else ""
-    by = f" Claims are made within {_span(terms.claim_by)} after the period." if terms.claim_by else ""
-    return (
-        f"Of one incident the highest credit counts; credits of different incidents and objectives {how}{cap}. The "
-        f"amount is "
-        f"rounded once, half up.{claim}{by}"
-    )
-
-
-def _chronic(terms: Credits) -> list[Block]:
-    lines = [
-        f"{rule.outages} outages of more than {duration_text(rule.each_over_ns)} each within {rule.within.name}"
-        if rule.outages
-        else f"more than {duration_text(rule.downtime_over_ns)} of down time within {rule.within.name}"
-        for rule in terms.chronic
-    ]
-    return (
-        ["The service is chronically out of order, and either party may end the agreement, after:", lines]
-        if lines
-        else []
-    )
-
-
-def _example(one: Agreement) -> str:
-    """The first tier, worked out by the functions that settle."""
-    from netsla.sla.credit import amount, availability_share  # noqa: PLC0415 - for the example only
-
-    assert one.credits is not None
-    rule = next((each for each in one.credits.rules if each.basis == "availability" and each.tiers), None)
-    if rule is None or one.monthly_charge is None:
-        return ""
-    value = rule.tiers[0].limit - Fraction(1, 10_000)
-    share = availability_share(rule.tiers, value)
-    money = amount(share, Decimal(one.monthly_charge), one.credits.currency)
-    earned = f"{percent_text(share)}: {money} {one.credits.currency}"
-    return f"Example: a month with {percent_text(value)} uptime earns {earned}."
+    return [f"{str(told).rstrip('.')}. {settled}" if told else settled, evidence]
 
 
 def _review(one: Agreement) -> list[Block]:
     review = one.document.get("review")
-    changes = str(one.document.get("changes") or "Changes raise the version of the agreement")
-    return [f"To be reviewed by {review}." if review else "No review is agreed.", f"{changes.rstrip('.')}."]
+    told = one.document.get("changes")
+    changes = f"Changes: {str(told).rstrip('.')}." if told else "Changes raise the version of the agreement."
+    return [f"To be reviewed by {review}." if review else "No review is agreed.", changes]

@@ -10,7 +10,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from netsla.model import Agreement
-from netsla.wire.document import Block, Row, sections, title
+from netsla.wire.blocks import Block, Row
+from netsla.wire.document import sections, title
 
 
 def markdown(agreement: Agreement, now_ns: int) -> str:
