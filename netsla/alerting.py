@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 
 from netsla.errors import RequestError
-from netsla.model import SECOND
+from netsla.model import OWN_ALERTS, SECOND
 from netsla.sla.alerts import Breach, Change
 from netsla.sla.budgets import Warned
 from netsla.sla.engine import Engine
@@ -32,7 +32,7 @@ from netsla.wire import event as wire
 log = logging.getLogger("netsla")
 Json = dict[str, Any]
 
-_OWN = f"{wire.OWN}/"
+_OWN = f"{OWN_ALERTS}/"
 _CHANCE = 10  # random bytes of an id
 _UNTOLD = 255  # no standing
 _AT_ONCE = 500  # states written in a turn because a standing moved: memory and the engine's time are bounded
@@ -240,7 +240,7 @@ class Alerting:
         why = str(request.get("why") or "").strip()
         if not why:
             raise RequestError("nothing is said of what is being done", 'add --why "…"')
-        if names[0] == wire.OWN:
+        if names[0] == OWN_ALERTS:
             raise RequestError("the agent's own alerts are not acknowledged", "they end when their cause is gone")
         number = engine.alerts.find(names[0], names[1], names[2])
         if number is None:

@@ -64,11 +64,11 @@ class History:
         self._aside_ns = 0  # when samples were put aside last
         self._left: list[tuple[Cell, Layout]] = []  # what the last agent left open, until it is read back
 
-    def start(self, detail: dict[str, Any]) -> None:
-        """Open the ledger and note the start."""
+    def start(self, detail: dict[str, Any], at_ns: int | None = None) -> None:
+        """Open the ledger and note the start, which was just now unless said."""
         self.ledger.start()
         self._is_open = True
-        self.ledger.note("start", detail)
+        self.ledger.note("start", detail, at_ns=at_ns)
 
     def close(self) -> None:
         """Keep what is open, note the end and write what waits; takes up to ten seconds if the disk is away.
@@ -165,23 +165,19 @@ class History:
             return  # nothing may take the place of what cannot be read just now
         self._waiting, self._waiting_layout = Waiting(fleet, self._relocated(self._left)), self._layout
 
-    def stand_in(self, make: Callable[[], StandIn]) -> None:
-        """Let the last hour be shown until what waits is put back, if there is a past to be read back."""
+    def stand_in(self, make: Callable[[], StandIn]) -> bool:
+        """Let the last hour be shown until what waits is put back; whether there is a past to be read back."""
         try:
             with self.ledger.archive.open() as look:
                 if look.last_interval() is None:
-                    return
+                    return False
                 made = make()
                 self._resume(look, made.engine, made.fleet, only_windows=True)
         except (_GivenUpError, sqlite3.Error, BrokenError):
-            return  # `restore` says what there is to say
+            return False  # `restore` says what there is to say
         with self._standing:
             self._stand_in = made
-
-    @property
-    def stands_in(self) -> bool:
-        """Whether `view` shows the last hour."""
-        return self._stand_in is not None
+        return True
 
     def view(self, now_ns: int, agent: AgentView, addresses: dict[int, str]) -> Snapshot:
         """What is known while the past is read back. From any thread."""

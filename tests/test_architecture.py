@@ -24,14 +24,17 @@ LAYERS: tuple[frozenset[str], ...] = (  # from below upwards; parts of one layer
     frozenset({"model"}),
     frozenset({"sla"}),
     frozenset({"wire"}),
-    frozenset({"config", "probes", "sinks", "store", "web", "control", "systemd", "clock", "doctor", "paths"}),
-    frozenset({"history", "alerting", "excluding", "vitals"}),  # the agent's joints: each ties the engine to some edges
-    frozenset({"telling", "portrait"}),
+    frozenset({"config", "probes", "sinks", "store", "web", "control", "systemd", "clock", "doctor", "paths", "ports"}),
+    frozenset(
+        {"history", "alerting", "excluding", "vitals", "launch", "doors"}
+    ),  # the agent's joints: each ties the engine to some edges
+    frozenset({"telling", "portrait", "showing"}),
     frozenset({"agent"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
 SIDEWAYS = {  # (who, whom) of one layer: why
+    ("web", "ports"): "the server listens at what is open before it is there",
     ("sinks", "store"): "a sink delivers the rows of the outbox",
     ("store", "config"): "an evidence pack holds an agreement file, read by the configuration's own code",
 }

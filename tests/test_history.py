@@ -224,8 +224,9 @@ def test_the_last_hour_is_shown_while_the_past_is_read_back(tmp_path: Path) -> N
     again.adopt(after.fleet)
     again.wait(after.fleet)
     wait(again, after, 3)
-    assert not again.stands_in
-    again.stand_in(lambda: StandIn(after.fleet, {}, {}, after.now, again.read_cell))
+    with pytest.raises(AgentError, match="ask again"):
+        again.view(after.now, NOBODY, {})
+    assert again.stand_in(lambda: StandIn(after.fleet, {}, {}, after.now, again.read_cell))
     wait(again, after, 4)
     shown = again.view(after.now, NOBODY, {})
     assert [window.name for window in shown.windows] == ["5m", "1h"]
@@ -245,15 +246,13 @@ def test_nobody_stands_in_where_nothing_is_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"rubbish" * 1000)
     again = History(tmp_path)
     again.adopt(drive.fleet)
-    again.stand_in(lambda: StandIn(drive.fleet, {}, {}, drive.now, again.read_cell))
-    assert not again.stands_in
+    assert not again.stand_in(lambda: StandIn(drive.fleet, {}, {}, drive.now, again.read_cell))
 
 
 def test_nobody_stands_in_at_a_first_start(tmp_path: Path) -> None:
     history, drive, said = begin(tmp_path)
     assert said == "no record yet"
-    history.stand_in(lambda: StandIn(drive.fleet, {}, {}, drive.now, history.read_cell))
-    assert not history.stands_in
+    assert not history.stand_in(lambda: StandIn(drive.fleet, {}, {}, drive.now, history.read_cell))
     kill(history)
 
 

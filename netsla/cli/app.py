@@ -81,9 +81,12 @@ def netsla(
 @app.command()
 def run(config: Config = DEFAULT_CONFIG) -> None:
     """Run the agent in the foreground until SIGTERM."""
+    from netsla.launch import launch
+
+    launched = launch(config)  # what else an agent needs is imported while it probes
     from netsla import agent
 
-    raise typer.Exit(agent.run(config))
+    agent.run(launched)
 
 
 @app.command()

@@ -25,6 +25,7 @@ from netsla.config.tables import AgentTable, AgreementTable, ConfigTable, MqttTa
 from netsla.config.validate import read
 from netsla.errors import ConfigError, Fault, HostError
 from netsla.model import (
+    OWN_ALERTS,
     AgentSettings,
     Agreement,
     MqttSettings,
@@ -34,7 +35,6 @@ from netsla.model import (
     Reference,
     WebSettings,
 )
-from netsla.wire.event import OWN
 
 SOCKET_PATH_BYTES = 107  # sockaddr_un.sun_path holds 108 with the final zero, unix(7)
 MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -166,8 +166,10 @@ def _check_ids(built: list[Built], faults: Faults) -> None:
         if at is not place:
             problem = f"agreement {one.agreement.id!r} is there already, at {at.file}:{at.line}:{at.column}"
             faults.add(place, problem, "give every agreement its own id")
-        if one.agreement.id == OWN:
-            faults.add(place, f"agreement {OWN!r} is what the agent's own alerts are told under", "choose another id")
+        if one.agreement.id == OWN_ALERTS:
+            faults.add(
+                place, f"agreement {OWN_ALERTS!r} is what the agent's own alerts are told under", "choose another id"
+            )
 
 
 def _check_depends(built: list[Built], faults: Faults) -> None:

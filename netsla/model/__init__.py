@@ -32,6 +32,7 @@ from netsla.model.agreement import (
     UptimeRule,
 )
 from netsla.model.plan import (
+    OWN_ALERTS,
     AgentSettings,
     AlertmanagerSettings,
     MqttSettings,
@@ -59,6 +60,7 @@ from netsla.model.probing import (
 
 __all__ = [
     "MILLISECOND",
+    "OWN_ALERTS",
     "SECOND",
     "TCP_RESET",
     "AgentSettings",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from netsla.model.agreement import Agreement
 from netsla.model.probing import SECOND, ProbeSpec
 
+OWN_ALERTS = "agent"  # the agreement that the agent's own alerts are told under
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:

@@ -8,24 +8,15 @@ as long as it is among the answers, so that a round robin does not make the endp
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from netsla.probes.address import is_numeric
 from netsla.probes.resolve import Resolution, Resolver
 
 Wanted = tuple[str, str]  # name, family
 Moved = Callable[[str, str | None, str | None], None]
 """Told (name, old address, new address) whenever one changes."""
-
-
-def is_numeric(name: str) -> bool:
-    """Whether this is an address already."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from netsla.model import SECOND, AlertmanagerSettings
+from netsla.model import OWN_ALERTS, SECOND, AlertmanagerSettings
 from netsla.sinks.base import Link, SinkError
 from netsla.sinks.post import Poster, Refused, label, poster
 from netsla.store.backlog import Event
@@ -142,7 +142,7 @@ def open_alerts(state: bytes, now_ns: int) -> list[Json]:
 def _alert(payload: Json, name: str, onset: str, ended: str | None, notes: Json, now_ns: int) -> Json:
     """`ended` None: it is open."""
     agreement, endpoint, objective = payload["agreement"], payload["endpoint"], payload["objective"]
-    own = agreement["id"] == wire.OWN
+    own = agreement["id"] == OWN_ALERTS
     labels = {
         "alertname": _OWN if own else name,
         "agent": payload["agent"],

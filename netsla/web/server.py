@@ -7,7 +7,6 @@ Rules: read only; GET and HEAD. Whatever takes time is rendered in one worker th
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +19,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry
 
-from netsla.errors import AgentError, ConfigError, HostError
+from netsla import ports
+from netsla.errors import AgentError, ConfigError
 from netsla.model import WebSettings
 from netsla.web import access, endpoint, overview
 from netsla.web.asked import Asked
@@ -109,8 +109,13 @@ class WebServer:
         places = [(f"[{host}]" if ":" in host else host, port) for host, port in self.addresses]
         return [f"{self.scheme}://{host}:{port}/" for host, port in places]
 
-    async def start(self) -> None:
-        """Listen everywhere. :class:`HostError` if a port or an address is not to be had."""
+    async def start(self, listening: Sequence[socket.socket] | None = None) -> None:
+        """Listen everywhere, at sockets that were opened before if there are some.
+
+        :class:`HostError` if a port or an address is not to be had.
+        """
+        if listening is None:
+            listening = await asyncio.to_thread(ports.open_all, self._settings.listen)
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=SHUTDOWN_SECONDS
         )
@@ -118,12 +123,8 @@ class WebServer:
         await self._runner.setup()
         assert self._runner.server is not None
         self._gate = Gate(self._runner.server)
-        try:
-            for host, port in self._settings.listen:
-                self._servers.append(await self._listen(host, port))
-        except HostError:
-            await self.close()
-            raise
+        for sock in listening:
+            self._servers.append(await self._listen(sock))
         self._sweeping = asyncio.create_task(self._sweep())
 
     async def prepare(self) -> None:
@@ -168,19 +169,15 @@ class WebServer:
         kept = [sock.dup() for server in self._servers for sock in server.sockets]
         for server in self._servers:
             server.close()
-        loop = asyncio.get_running_loop()
-        self._servers = [await loop.create_server(self._gate, sock=sock, **self._listening()) for sock in kept]
+        self._servers = [await self._listen(sock) for sock in kept]
 
-    async def _listen(self, host: str, port: int) -> asyncio.Server:
+    async def _listen(self, sock: socket.socket) -> asyncio.Server:
+        tls = self._access.tls
+        patience = TLS_HANDSHAKE_SECONDS if tls else None
         loop = asyncio.get_running_loop()
-        try:
-            return await loop.create_server(self._gate, host or None, port, **self._listening())
-        except (OSError, socket.gaierror) as error:
-            raise _refused(host, port, error) from error
-
-    def _listening(self) -> dict[str, Any]:
-        tls = {"ssl": self._access.tls, "ssl_handshake_timeout": TLS_HANDSHAKE_SECONDS} if self._access.tls else {}
-        return {"backlog": 128, **tls}
+        return await loop.create_server(
+            self._gate, sock=sock, backlog=ports.BACKLOG, ssl=tls, ssl_handshake_timeout=patience
+        )
 
     async def _sweep(self) -> None:
         while True:
@@ -263,17 +260,3 @@ class WebServer:
 
     async def _rendered(self, render: Callable[..., Any], *given: object, **asked: object) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._worker, partial(render, *given, **asked))
-
-
-def _refused(host: str, port: int, error: OSError) -> HostError:
-    """Why it cannot listen there, with the remedy."""
-    place = f"port {port} of {host or 'all addresses'}"
-    if error.errno == errno.EADDRINUSE:
-        return HostError(f"{place} is in use", f"see who has it (ss -ltnp 'sport = :{port}'), or set web.listen")
-    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return HostError(
-            f"{host} is not an address of this host", "set web.listen to one that is (ip address), or 127.0.0.1"
-        )
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return HostError(f"{place} is not allowed to this user", "set web.listen to a port from 1024 on")
-    return HostError(f"cannot listen at {place}: {error.strerror or error}", "set web.listen")

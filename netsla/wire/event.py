@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from netsla.model import Metric
+from netsla.model import OWN_ALERTS, Metric
 from netsla.sla.alerts import REMOVED, Breach, Change
 from netsla.sla.budgets import Warned
 from netsla.sla.fleet import FleetObjective
@@ -24,7 +24,6 @@ from netsla.sla.silence import Silence
 from netsla.sla.snapshot import STANDINGS
 
 EVENT, STATE = "netsla.event/1", "netsla.state/1"
-OWN = "agent"  # the agreement that the agent's own alerts are told under
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f]")
 Json = dict[str, Any]
@@ -115,7 +114,7 @@ def _whose(one: FleetObjective, address: str) -> Json:
 
 def _own(name: str, agent: str) -> Json:
     return {
-        "agreement": {"id": OWN, "version": 1, "customer": ""},
+        "agreement": {"id": OWN_ALERTS, "version": 1, "customer": ""},
         "endpoint": {"id": agent, "address": ""},
         "probe": None,
         "objective": {"id": name, "metric": "agent", "statistic": None, "target": "", "window": ""},

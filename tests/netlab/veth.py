@@ -19,7 +19,7 @@ _NUMBER = {LINK: 98, THIN: 97, FRAIL: 96}
 
 
 def join(lab: Lab) -> None:
-    """Join the namespaces; nothing waits for duplicate address detection."""
+    """Join the namespaces, and wait until they are: an agent probes within a second. Addresses are there at once."""
     for near, far in _FAR_ENDS.items():
         run("ip", "-n", lab.near, "link", "add", near, "type", "veth", "peer", "name", far, "netns", lab.far)
         for namespace, device, host in ((lab.far, far, 2), (lab.near, near, 1)):
@@ -30,6 +30,8 @@ def join(lab: Lab) -> None:
             run("ip", "-n", namespace, "link", "set", device, "up")
     run("ip", "-n", lab.far, "route", "add", "local", "10.99.0.0/16", "dev", "lo")
     run("ip", "-n", lab.far, "-6", "route", "add", "local", "fd99::/32", "dev", "lo")
+    for device in _FAR_ENDS:
+        await_up(lab, device)
 
 
 def sysctl(namespace: str, setting: str) -> None:

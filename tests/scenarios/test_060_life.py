@@ -126,9 +126,9 @@ def test_the_end_is_orderly(life: Life) -> None:
     assert "Traceback" not in life.log
 
 
-def test_a_second_agent_at_the_same_socket_is_refused_by_name(life: Life) -> None:
+def test_a_second_agent_in_the_same_folder_is_refused_before_it_probes(life: Life) -> None:
     assert life.second.returncode == 3
-    assert "another agent lives at" in life.second.stderr
+    assert "another agent uses the state folder" in life.second.stderr
     assert f"(pid {life.pid})" in life.second.stderr
     assert "agent.socket" in life.second.stderr
     assert "Traceback" not in life.second.stderr
