@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from netsla.control import ask
+from netsla.errors import AgentError
 from tests.netlab.wire import DEVICE
 
 _numbers = itertools.count()
@@ -60,6 +62,18 @@ class Agent:
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
+    def look(self) -> dict[str, Any]:
+        """What `netsla status` would print, straight from the socket: to be asked again and again."""
+        document: dict[str, Any] = json.loads(ask(str(self.socket), {"op": "status"}))
+        return document
+
+    def answers(self) -> bool:
+        """Whether it is there and has something to say."""
+        try:
+            return bool(self.look())
+        except AgentError:
+            return False
+
     def totals(self) -> dict[str, dict[str, Any]]:
         """Totals by endpoint id."""
         return {probe["endpoint"]: probe["totals"] for probe in self.status()["probes"]}
@@ -72,7 +86,7 @@ class Agent:
         """Ask for the status until `true(status)` holds; returns that status."""
         limit = time.monotonic() + seconds
         while True:
-            status = self.status()
+            status = self.look()
             if true(status):
                 return status
             assert time.monotonic() < limit, f"not within {seconds} s: {json.dumps(status)[:2000]}"
@@ -142,7 +156,7 @@ class Lab:
         agent = Agent(process, self.near, path, socket, log)
         self._agents.append(agent)
         limit = time.monotonic() + _PATIENCE
-        while not socket.exists() or agent.command("status").returncode == 3:
+        while not agent.answers():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < limit, log.read_text()
             time.sleep(0.1)

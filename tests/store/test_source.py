@@ -49,7 +49,7 @@ def test_endpoints_are_read_in_order_and_those_gone_are_passed_over(tmp_path: Pa
     ledger = Ledger(tmp_path / "ledger.db")
     ledger.start()
     for cell in cells(4, 3):
-        ledger.append(cell, layout(4, per_agreement=4))
+        ledger.append(cell, layout(4, per_agreement=4)).result(30)
     ledger.close()
     (hq,) = contract().endpoints
     left = tuple(replace(hq, id=f"site-{n}") for n in (1, 2, 3))  # site-0 has gone
