@@ -24,6 +24,7 @@ from typing import Any
 from netsla.store import faults, rescue
 from netsla.store.checkup import Checkup, is_broken
 from netsla.store.footing import Footing
+from netsla.store.hang import Hang
 from netsla.store.readonly import connect_readonly
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Database:
         self._notice = ""
         self._mended, self._mended_at = "", 0.0  # what became of the file, and when (monotonic)
         self._connection: sqlite3.Connection | None = None
-        self._footing = Footing(path)
+        self._footing, self._hang = Footing(path), Hang(path.name)
         self._suspect = threading.Event()
         self._checkup = Checkup(path, self.report_corrupt)
         self._thread = threading.Thread(target=self._run, name=f"write-{path.stem}", daemon=True)
@@ -121,7 +122,8 @@ class Database:
         """What stands between us and the disk now."""
         mended = self._mended if time.monotonic() < self._mended_at + _SHOWN_S else ""
         with self._wake:
-            text = f"{self._problem}; {len(self._queue)} writes wait in memory" if self._problem else ""
+            problem = self._hang.problem() or self._problem
+            text = f"{problem}; {len(self._queue)} writes wait in memory" if problem else ""
             text += f", {self._given_up} were given up" if text and self._given_up else ""
         return tuple(one for one in (text, self._notice, mended) if one)
 
@@ -196,9 +198,10 @@ class Database:
         while (batch := self._take()) is not None:
             batch = [piece for piece in batch if not piece.future.cancelled()]
             try:
-                self._attend()
-                if batch:
-                    self._transact(batch)
+                with self._hang.watched():
+                    self._attend()
+                    if batch:
+                        self._transact(batch)
             except (sqlite3.Error, OSError) as fault:
                 self._put_back(batch)
                 if self._makes_room(fault, len(batch)):

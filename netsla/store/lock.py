@@ -31,12 +31,23 @@ class FolderLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
+            whose = _holder(os.fstat(self._descriptor).st_ino)
             self.leave()
             remedy = "end it, or give this agent an agent.state_dir of its own"
-            raise HostError(f"another agent uses the state folder {self._folder}", remedy) from held
+            raise HostError(f"another agent{whose} uses the state folder {self._folder}", remedy) from held
 
     def leave(self) -> None:
         """Let it go."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
+
+
+def _holder(inode: int) -> str:
+    """Who holds a lock, for people; "" where the kernel does not say (proc(5): type, kind, mode, pid, place)."""
+    try:
+        rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    except OSError:
+        return ""
+    pids = [row[4] for row in rows if row[1] == "FLOCK" and row[5].endswith(f":{inode}")]
+    return f" (pid {pids[0]})" if pids else ""

@@ -128,9 +128,8 @@ def test_the_end_is_orderly(life: Life) -> None:
 
 def test_a_second_agent_in_the_same_folder_is_refused_before_it_probes(life: Life) -> None:
     assert life.second.returncode == 3
-    assert "another agent uses the state folder" in life.second.stderr
-    assert f"(pid {life.pid})" in life.second.stderr
-    assert "agent.socket" in life.second.stderr
+    assert f"another agent (pid {life.pid}) uses the state folder" in life.second.stderr
+    assert "agent.state_dir" in life.second.stderr
     assert "Traceback" not in life.second.stderr
 
 

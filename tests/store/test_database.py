@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from netsla.store import rescue
+from netsla.store import hang, rescue
 from netsla.store.database import Database, Schema
 from tests.store.disks import fill, remount, small_disk, until
 
@@ -74,6 +74,20 @@ def test_wrong_work_fails_alone(opened: Open) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         wrong.result(10)
     assert after.result(10) == 2
+
+
+def test_a_disk_that_does_not_answer_is_named_until_it_does(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hang, "LONG_S", 0.01)
+    database, begun, answers = opened(), threading.Event(), threading.Event()
+    stuck = database.submit(lambda _connection: begun.set() or answers.wait(10))
+    assert begun.wait(10)
+    waiting = add(database)
+    until(lambda: any("the disk hangs" in problem for problem in database.problems()))
+    assert database.problems()[0].endswith("; 1 writes wait in memory")
+    answers.set()
+    stuck.result(10)
+    waiting.result(10)
+    until(lambda: database.problems() == ())
 
 
 def test_close_writes_what_waits(opened: Open, tmp_path: Path) -> None:

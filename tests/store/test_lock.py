@@ -1,5 +1,6 @@
 """One agent per state folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.store.disks import remount, small_disk
 def test_the_second_one_is_told_whose_folder_it_is(tmp_path: Path) -> None:
     first, second = FolderLock(tmp_path), FolderLock(tmp_path)
     first.take()
-    with pytest.raises(HostError, match=r"another agent uses the state folder .*: end it"):
+    with pytest.raises(HostError, match=rf"another agent \(pid {os.getpid()}\) uses the state folder .*: end it"):
         second.take()
     first.leave()
     second.take()
