@@ -79,7 +79,12 @@ def test_wrong_work_fails_alone(opened: Open) -> None:
 def test_a_disk_that_does_not_answer_is_named_until_it_does(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hang, "LONG_S", 0.01)
     database, begun, answers = opened(), threading.Event(), threading.Event()
-    stuck = database.submit(lambda _connection: begun.set() or answers.wait(10))
+
+    def hold(_connection: sqlite3.Connection) -> None:
+        begun.set()
+        answers.wait(10)
+
+    stuck = database.submit(hold)
     assert begun.wait(10)
     waiting = add(database)
     until(lambda: any("the disk hangs" in problem for problem in database.problems()))
