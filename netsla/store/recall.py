@@ -64,10 +64,6 @@ class Recall:
         cells = [(unpack_cell(start // grid, grid, body), layout) for _, body, layout in parts]
         return relocate(start // grid, grid, cells, self.layout)
 
-    def prefetch(self, start_ns: int) -> None:
-        """Begin to read the hour that holds this instant."""
-        self._hour(start_ns // 1_000_000_000 // HOUR)
-
     def close(self) -> None:
         """End the thread."""
         self._worker.shutdown(wait=True, cancel_futures=True)

@@ -35,7 +35,7 @@ from netsla.sla.histogram import BUCKETS, bucket_of
 from netsla.sla.recorded import Recorded
 from netsla.sla.report import Report, Result
 from netsla.sla.report_json import to_json
-from netsla.sla.statistic import shown_ratio
+from netsla.wire.figures import percent as percent_shown
 from tests.sla.contracts import (
     DAY,
     HOUR,
@@ -152,7 +152,7 @@ def test_error_budget_to_the_second(down: int, standing: Standing) -> None:
     assert first(report).figure.standing is standing
     figure = first(report).figure.value
     assert isinstance(figure, Fraction)
-    assert shown_ratio(figure) == {259: "99.9900 %", 260: "99.9899 %"}[down]
+    assert percent_shown(float(figure)) == {259: "99.9900 %", 260: "99.9899 %"}[down]
 
 
 def test_sliding_tail_is_not_decided_yet() -> None:

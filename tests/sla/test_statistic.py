@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 
 from netsla.sla.statistic import (
-    holds,
     mean_of_intervals,
     percentile,
-    pooled,
-    shown_number,
-    shown_ratio,
     wilson,
 )
 
@@ -30,15 +26,6 @@ def test_lost_samples_are_infinite_or_left_out() -> None:
     assert percentile([], Fraction(1, 2)) is None
 
 
-@pytest.mark.parametrize(("hits", "met"), [(949, False), (950, True)])
-def test_percentile_by_counter(hits: int, met: bool) -> None:
-    assert holds(hits, 1000, Fraction(95, 100)) is met
-
-
-def test_no_samples_hold_nothing() -> None:
-    assert holds(0, 0, Fraction(1, 2)) is None
-
-
 @pytest.mark.parametrize(
     ("hits", "total", "low", "high"), [(0, 10, 0, 27.75), (1, 100, 0.177, 5.449), (3, 3000, 0.0340, 0.2936)]
 )
@@ -54,18 +41,7 @@ def test_wilson_of_nothing_and_of_everything() -> None:
     assert high[1] == 1.0
 
 
-def test_pooled_and_mean_of_intervals() -> None:
+def test_the_mean_of_intervals_counts_those_in_which_something_was_sent() -> None:
     sent, received = np.array([100, 100, 10, 0]), np.array([100, 99, 5, 0])
-    assert shown_ratio(pooled(received, sent) or Fraction(0), 6) == "97.142857 %"
     assert mean_of_intervals(received, sent) == Fraction(83, 100)
-    assert pooled(sent[3:], sent[3:]) is None
     assert mean_of_intervals(sent[3:], sent[3:]) is None
-
-
-def test_what_is_shown_never_looks_better() -> None:
-    assert shown_ratio(Fraction(9998997, 10_000_000), 2) == "99.98 %"
-    assert shown_ratio(1 - Fraction(260, 2_592_000)) == "99.9899 %"
-    assert shown_ratio(Fraction(1)) == "100.0000 %"
-    assert shown_ratio(Fraction(1, 3), 2, at_least=False) == "33.34 %"
-    assert shown_number(Fraction(50_001, 1000), 0) == "51"
-    assert shown_number(Fraction(1, 3), 3) == "0.334"
