@@ -88,7 +88,6 @@ UNTESTED = {  # module without a test file of its own: what holds it
     "netsla/cli/groups.py": "tests/test_cli.py",
     "netsla/cli/init.py": "tests/test_cli.py",
     "netsla/cli/options.py": "tests/test_cli.py",
-    "netsla/cli/output.py": "tests/test_cli.py",
     "netsla/cli/places.py": "tests/test_cli.py",
     "netsla/cli/probe.py": "tests/test_cli.py",
     "netsla/cli/status.py": "tests/test_cli.py",

@@ -16,7 +16,7 @@ import orjson
 
 import netsla
 from netsla import config
-from netsla.cli.output import complain, say, table, write
+from netsla.cli.output import complain, room, say, table, write
 from netsla.config.quantity import Wrong, meant
 from netsla.config.reading import read_id
 from netsla.config.source import Faults, Map, Place, Scalar, parse
@@ -25,6 +25,7 @@ from netsla.model import Agreement, Kind
 from netsla.wire import comparison, document_page
 
 _HEAD = ("AGREEMENT", "VERSION", "KIND", "CUSTOMER", "PLAN", "ENDPOINTS", "FROM", "UNTIL", "REVIEW")
+_SPARE = ("REVIEW", "VERSION", "PLAN", "FROM", "CUSTOMER")  # least missed first
 _COMPARED = ("QUESTION", "A", "B", "STRICTER")
 
 
@@ -36,7 +37,7 @@ def listing(path: Path, form: str) -> int:
         write(orjson.dumps([_entry(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
         return Exit.OK
     rows = [_listed(one, today) for one in found]
-    say(table(_HEAD, rows) if rows else "no agreement is configured")
+    say(table(_HEAD, rows, spare=_SPARE, width=room()) if rows else "no agreement is configured")
     return Exit.OK
 
 

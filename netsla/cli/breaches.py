@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from netsla.cli.output import complain, say, table, wants_colour, write
+from netsla.cli.output import complain, room, say, table, wants_colour, write
 from netsla.config.quantity import Wrong, duration, duration_text, meant
 from netsla.control import ask
 from netsla.errors import AgentError, Exit, NetslaError
@@ -26,6 +26,7 @@ from netsla.wire.figures import NONE, figure
 
 _HEAD = ("STATE", "SEVERITY", "AGREEMENT", "ENDPOINT", "OBJECTIVE", "ONSET", "DURATION", "VALUE", "TARGET", "EVIDENCE",
          "SEEN TO BY")  # fmt: skip
+_SPARE = ("EVIDENCE", "SEEN TO BY", "SEVERITY", "TARGET", "VALUE", "DURATION")  # least missed first
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def breaches(socket: str, state_dir: Path | None, wanted: Wanted, config: Path |
     if wanted.form == "json":
         write(orjson.dumps([to_json(one, now) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
     elif found:
-        say(table(_HEAD, [_row(one, now) for one in found], colour=wants_colour()))
+        say(table(_HEAD, [_row(one, now) for one in found], colour=wants_colour(), spare=_SPARE, width=room()))
         for one in found:
             if one.open and one.path:
                 say(f"\npath to {one.endpoint} ({one.address}) at its onset:\n{shown_path(one.path)}")

@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from netsla.cli.output import complain, say, table, wants_colour, write
+from netsla.cli.output import complain, room, say, table, wants_colour, write
 from netsla.control import ask
 from netsla.errors import AgentError, Exit, NetslaError
 from netsla.wire.figures import NONE
 
 _HEAD = ("COUNTS", "AGREEMENT", "ENDPOINT", "ID", "START", "END", "CAUSE", "ANNOUNCED", "RECORDED", "BY", "REFERENCE",
          "REASON")  # fmt: skip
+_SPARE = ("RECORDED", "BY", "ANNOUNCED", "REFERENCE", "ENDPOINT", "CAUSE", "END")  # least missed first
 Json = dict[str, Any]
 
 
@@ -56,7 +57,7 @@ def listing(socket: str, config: Path, agreement: str | None, form: str) -> int:
     if form == "json":
         write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     elif found:
-        say(table(_HEAD, [_row(one) for one in found], colour=wants_colour()))
+        say(table(_HEAD, [_row(one) for one in found], colour=wants_colour(), spare=_SPARE, width=room()))
     else:
         say("nothing is excluded, nothing is planned in the next 60 days")
     return Exit.OK

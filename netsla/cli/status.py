@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from netsla.cli.output import complain, on_terminal, readers, say, table, wants_colour, write
+from netsla.cli.output import complain, on_terminal, readers, room, say, table, wants_colour, write
 from netsla.control import ask
 from netsla.errors import AgentError, Exit
 from netsla.wire.figures import NONE, figure
@@ -23,6 +23,7 @@ from netsla.wire.figures import NONE, figure
 WATCH_SECONDS = 2.0
 RECENT = "5m"  # the window in the table: every probe has it
 ORDER = ("breached", "no_data", "insufficient_data", "met")  # worst first
+_SPARE = ("ADDRESS", "PROBE", "RTT", "PATH", f"P95 {RECENT}", "LAST", f"DELIVERY {RECENT}")  # least missed first
 _CLEAR = "\x1b[H\x1b[2J"
 
 Json = dict[str, Any]
@@ -120,7 +121,8 @@ def _probes(document: Mapping[str, Any], *, wide: bool, colour: bool) -> str:
         _probe(each, by_endpoint.get((each["agreement"], each["endpoint"]), []), wide=wide)
         for each in document["probes"]
     ]
-    return table(head, rows, colour=colour)
+    spare = () if wide else _SPARE
+    return table(head, rows, colour=colour, spare=spare, width=room())
 
 
 _WIDE = ("SENT", "RECEIVED", "UNMEASURED", "LATE", "DUPLICATE", "LAST SEEN")
