@@ -17,20 +17,29 @@ import typer
 
 from netsla.cli import groups
 from netsla.cli.options import (
+    Agreement,
     CheckFormat,
     Config,
     Evidence,
     ListFormat,
-    Named,
+    Only,
+    Output,
     Period,
     ProbeKind,
     ReportFormat,
+    Settled,
     Socket,
     StatusFormat,
     Unused,
+    Verified,
 )
 from netsla.cli.places import DEFAULT_CONFIG, socket_path
 from netsla.errors import AgentError, ConfigError, Exit, HostError, NetslaError
+
+_EXITS = (
+    "Exit, unless a command says otherwise: 0 done, 2 what was asked or configured is wrong, 3 the agent does not "
+    "answer, or the host forbids it."
+)
 
 app = typer.Typer(
     name="netsla",
@@ -38,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
+    epilog=_EXITS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(groups.maintenance, name="maintenance")
@@ -80,7 +90,7 @@ def netsla(
 
 @app.command()
 def run(config: Config = DEFAULT_CONFIG) -> None:
-    """Run the agent in the foreground until SIGTERM."""
+    """Run the agent in the foreground until SIGTERM. Exit: 0 orderly end, 2 bad configuration, 3 the host says no."""
     from netsla.launch import launch
 
     launched = launch(config)  # what else an agent needs is imported while it probes
@@ -91,11 +101,11 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path | None, typer.Argument(help="The file to check (else as --config).")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The file to check (else as --config).")] = None,
     config: Config = DEFAULT_CONFIG,
     form: Annotated[CheckFormat, typer.Option("--format", help="How to print.")] = CheckFormat.TEXT,
 ) -> None:
-    """Check the configuration as the agent would read it."""
+    """Check the configuration as the agent would read it. Exit: 0 good (warnings on stderr), 2 bad, and where."""
     from netsla.cli import check as command
 
     raise typer.Exit(command.check(file or config, as_json=form is CheckFormat.JSON))
@@ -119,10 +129,10 @@ def status(
 
 @app.command()
 def report(
-    agreement: Named = None,
+    agreement: Settled = None,
     period: Period = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.TEXT,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    output: Output = None,
     evidence: Evidence = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -135,7 +145,7 @@ def report(
 
 @app.command()
 def export(
-    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    agreement: Agreement,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PACK/", help="The new folder.")],
     period: Period = None,
     config: Config = DEFAULT_CONFIG,
@@ -149,7 +159,7 @@ def export(
 
 @app.command()
 def verify(
-    agreement: Named = None,
+    agreement: Verified = None,
     period: Period = None,
     evidence: Evidence = None,
     config: Config = DEFAULT_CONFIG,
@@ -163,19 +173,21 @@ def verify(
 
 @app.command()
 def breaches(
-    agreement: Annotated[str | None, typer.Argument(help="Only this agreement's.")] = None,
-    since: Annotated[str, typer.Option("--since", help="How far back, as 12h or 7d.")] = "7d",
+    agreement: Only = None,
+    since: Annotated[str, typer.Option("--since", metavar="DURATION", help="How far back, as 12h or 7d.")] = "7d",
     only_open: Annotated[bool, typer.Option("--open", help="Only those that still stand.")] = False,
     form: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TABLE,
     ack: Annotated[
         str | None, typer.Option("--ack", metavar="AGREEMENT/ENDPOINT/OBJECTIVE", help="Say that you see to it.")
     ] = None,
-    why: Annotated[str, typer.Option("--why", help="With --ack: what is being done.")] = "",
-    mute: Annotated[str | None, typer.Option("--mute", help="With --ack: tell nothing more of it for so long.")] = None,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="With --ack: what is being done.")] = "",
+    mute: Annotated[
+        str | None, typer.Option("--mute", metavar="DURATION", help="With --ack: tell nothing more of it for so long.")
+    ] = None,
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Show breaches with onset and evidence; acknowledge one."""
+    """Show breaches with onset and evidence; acknowledge one. Exit: 0, whether there are any or not."""
     from netsla.cli import breaches as command
     from netsla.cli.places import state_dir
 
@@ -190,10 +202,12 @@ def breaches(
 
 @app.command()
 def probe(
-    address: Annotated[str, typer.Argument(help="A name or a numeric address.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A name or a numeric address.")],
     kind: Annotated[ProbeKind, typer.Option("--type", help="How to ask.")] = ProbeKind.ICMP,
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The port, for tcp.")] = None,
-    count: Annotated[int, typer.Option("-c", "--count", min=1, max=1000, help="How many probes.")] = 5,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="The port, for tcp.")
+    ] = None,
+    count: Annotated[int, typer.Option("-c", "--count", metavar="N", min=1, max=1000, help="How many probes.")] = 5,
     config: Unused = DEFAULT_CONFIG,
 ) -> None:
     """Probe one address and explain every step. Exit: 0 answered, 1 not."""
@@ -204,7 +218,7 @@ def probe(
 
 @app.command()
 def doctor(config: Config = DEFAULT_CONFIG) -> None:
-    """Say what limits this host, and how to lift it."""
+    """Say what limits this host, and how to lift it. Exit: 0 nothing does, 1 something does."""
     from netsla.cli import doctor as command
 
     raise typer.Exit(command.doctor(config))
@@ -212,7 +226,7 @@ def doctor(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def reload(socket: Socket = None, config: Config = DEFAULT_CONFIG) -> None:
-    """Let the running agent read its configuration anew. A bad one is refused, and the old one goes on."""
+    """Let the running agent read its configuration anew. Exit: 0 in force, 2 refused: the old one goes on."""
     from netsla.cli import status as command
 
     raise typer.Exit(command.reload(socket_path(socket, config)))
@@ -221,7 +235,7 @@ def reload(socket: Socket = None, config: Config = DEFAULT_CONFIG) -> None:
 @app.command()
 def rules(
     alerts: Annotated[bool, typer.Option("--alerts", help="Alerting rules as well.")] = False,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    output: Output = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Print Prometheus rules for the agreements in force."""
@@ -240,7 +254,7 @@ def schema(config: Unused = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def init(
-    file: Annotated[Path | None, typer.Argument(help="Where to write it (else as --config).")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to write it (else as --config).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:

@@ -3,12 +3,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from netsla.cli.options import AgreementKind, CompareFormat, Config, DocumentFormat, ListFormat, Named, Socket, Unused
+from netsla.cli.options import (
+    Agreement,
+    AgreementKind,
+    CompareFormat,
+    Config,
+    DocumentFormat,
+    ListFormat,
+    Only,
+    Output,
+    Socket,
+    Unused,
+)
 from netsla.cli.places import DEFAULT_CONFIG, socket_path
 
 maintenance = typer.Typer(help="Time that does not count: add, list, cancel.", no_args_is_help=True)
@@ -16,23 +26,33 @@ maintenance = typer.Typer(help="Time that does not count: add, list, cancel.", n
 
 @maintenance.command("add")
 def maintenance_add(
-    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    agreement: Agreement,
     start: Annotated[
-        str, typer.Option("--start", help="2026-10-05T02:00 (the agreement's zone), with offset, or now.")
+        str,
+        typer.Option("--start", metavar="TIME", help="2026-10-05T02:00 (the agreement's zone), with offset, or now."),
     ],
-    reason: Annotated[str, typer.Option("--reason", help="Why.")],
-    end: Annotated[str | None, typer.Option("--end", help="Like --start.")] = None,
-    duration: Annotated[str | None, typer.Option("--duration", help="Instead of --end: 2h.")] = None,
-    endpoint: Annotated[str | None, typer.Option("--endpoint", help="Only this endpoint.")] = None,
-    cause: Annotated[
-        str, typer.Option("--cause", help="maintenance, force_majeure, customer_equipment, …")
-    ] = "maintenance",
-    reference: Annotated[str, typer.Option("--reference", help="Ticket or change number.")] = "",
-    announced: Annotated[
-        str | None, typer.Option("--announced", help="When the other party was told (else now).")
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")],
+    end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Like --start.")] = None,
+    duration: Annotated[
+        str | None, typer.Option("--duration", metavar="DURATION", help="Instead of --end: 2h.")
     ] = None,
-    accepted_by: Annotated[str, typer.Option("--accepted-by", help="Who of the other party accepted it.")] = "",
-    name: Annotated[str | None, typer.Option("--id", help="Its id (else one is made).")] = None,
+    endpoint: Annotated[str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="Only this endpoint.")] = None,
+    cause: Annotated[
+        str,
+        typer.Option(
+            "--cause",
+            metavar="CAUSE",
+            help="maintenance, force_majeure, customer_equipment, no_access, measurement_failure, waiting_for_customer.",
+        ),
+    ] = "maintenance",
+    reference: Annotated[str, typer.Option("--reference", metavar="TEXT", help="Ticket or change number.")] = "",
+    announced: Annotated[
+        str | None, typer.Option("--announced", metavar="TIME", help="When the other party was told (else now).")
+    ] = None,
+    accepted_by: Annotated[
+        str, typer.Option("--accepted-by", metavar="NAME", help="Who of the other party accepted it.")
+    ] = "",
+    name: Annotated[str | None, typer.Option("--id", metavar="ID", help="Its id (else one is made).")] = None,
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -47,7 +67,7 @@ def maintenance_add(
 
 @maintenance.command("list")
 def maintenance_list(
-    agreement: Named = None,
+    agreement: Only = None,
     form: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TABLE,
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
@@ -61,7 +81,7 @@ def maintenance_list(
 @maintenance.command("cancel")
 def maintenance_cancel(
     name: Annotated[str, typer.Argument(metavar="ID", help="The exclusion's id.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it does not hold.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it does not hold.")],
     socket: Socket = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -89,7 +109,7 @@ def agreement_list(
 def agreement_show(
     name: Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its id, its file, or an evidence pack.")],
     form: Annotated[DocumentFormat, typer.Option("--format", help="How to print.")] = DocumentFormat.MARKDOWN,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    output: Output = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Show an agreement as a document of twelve sections."""
@@ -101,8 +121,8 @@ def agreement_show(
 @agreement.command("new")
 def agreement_new(
     kind: Annotated[AgreementKind, typer.Option("--kind", help="Who promises what to whom.")] = AgreementKind.CUSTOMER,
-    name: Annotated[str, typer.Option("--id", help="The agreement's id.")] = "new-agreement",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+    name: Annotated[str, typer.Option("--id", metavar="ID", help="The agreement's id.")] = "new-agreement",
+    output: Output = None,
     config: Unused = DEFAULT_CONFIG,
 ) -> None:
     """Write a commented template."""

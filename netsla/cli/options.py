@@ -72,19 +72,35 @@ class ProbeKind(StrEnum):
     TCP = "tcp"
 
 
-Config = Annotated[Path, typer.Option("--config", envvar="NETSLA_CONFIG", help="The configuration file.")]
+Config = Annotated[
+    Path, typer.Option("--config", metavar="FILE", envvar="NETSLA_CONFIG", help="The configuration file.")
+]
 Unused = Annotated[
     Path,
-    typer.Option("--config", envvar="NETSLA_CONFIG", help="Taken as by every command; nothing is read from it."),
+    typer.Option(
+        "--config", metavar="FILE", envvar="NETSLA_CONFIG", help="Taken as by every command; nothing is read from it."
+    ),
 ]
 Socket = Annotated[
     Path | None,
-    typer.Option("--socket", envvar="NETSLA_SOCKET", help="The agent's control socket (else as configured)."),
+    typer.Option(
+        "--socket", metavar="PATH", envvar="NETSLA_SOCKET", help="The agent's control socket (else as configured)."
+    ),
 ]
 
-Evidence = Annotated[Path | None, typer.Option("--evidence", help="An evidence pack to work from alone.")]
+Evidence = Annotated[
+    Path | None, typer.Option("--evidence", metavar="PACK/", help="An evidence pack to work from alone.")
+]
 Period = Annotated[
     str | None,
-    typer.Option("--period", help="2026-10, 2026-Q4, 2026, 2026-10-05 or START/END (else the running month)."),
+    typer.Option(
+        "--period", metavar="PERIOD", help="2026-10, 2026-Q4, 2026, 2026-10-05 or START/END (else the running month)."
+    ),
 ]
-Named = Annotated[str | None, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
+Agreement = Annotated[str, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
+Settled = Annotated[str | None, typer.Argument(metavar="AGREEMENT", help="The agreement's id; a pack has its own.")]
+Verified = Annotated[
+    str | None, typer.Argument(metavar="AGREEMENT", help="The agreement's id (else the chain of all).")
+]
+Only = Annotated[str | None, typer.Argument(metavar="AGREEMENT", help="Only this agreement's.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.")]
