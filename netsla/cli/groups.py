@@ -42,7 +42,8 @@ def maintenance_add(
         typer.Option(
             "--cause",
             metavar="CAUSE",
-            help="maintenance, force_majeure, customer_equipment, no_access, measurement_failure, waiting_for_customer.",
+            help="maintenance, force_majeure, customer_equipment, no_access, measurement_failure or "
+            "waiting_for_customer.",
         ),
     ] = "maintenance",
     reference: Annotated[str, typer.Option("--reference", metavar="TEXT", help="Ticket or change number.")] = "",
