@@ -218,6 +218,8 @@ def _line(line: Line, money: Credit) -> dict[str, Any]:
 
 
 def _chronic(rule: Chronic) -> str:
+    if rule.outages == 1:
+        return f"an outage over {seconds(rule.each_over_ns)} s within {rule.within.name}"
     if rule.outages:
         return f"{rule.outages} outages over {seconds(rule.each_over_ns)} s each within {rule.within.name}"
     return f"downtime over {seconds(rule.downtime_over_ns)} s within {rule.within.name}"

@@ -25,6 +25,7 @@ OUTAGE, EXCLUSION, UNKNOWN, BREACH = "outage", "exclusion", "unknown", "breach"
 _MARKS = {EXCLUSION: "E", UNKNOWN: "?"}
 _ORDER = (UNKNOWN, EXCLUSION, OUTAGE, BREACH)  # the last one lies on top
 _PLURAL = {OUTAGE: "outages", EXCLUSION: "exclusions", BREACH: "breaches"}
+_LETTER = 8  # px: no letter of a label is wider at 13 px
 _BAR = 6  # px: a breach is a bar at the foot of the plot, under a B
 
 
@@ -167,7 +168,9 @@ def _axes(chart: Chart, plane: _Plane) -> Iterable[str]:
         x = plane.x(at)
         yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT - _BOTTOM}" y2="{HEIGHT - _BOTTOM + 4}"/>'
         spare = " spare" if number % 2 else ""  # may be left out where there is little room
-        yield f'<text class="time{spare}" x="{x:.1f}" y="{HEIGHT - 7}">{escape(text)}</text>'
+        last = x + _LETTER * len(text) > WIDTH  # it would stick out: it ends at the edge
+        where = f'class="time{spare} last" x="{WIDTH}"' if last else f'class="time{spare}" x="{x:.1f}"'
+        yield f'<text {where} y="{HEIGHT - 7}">{escape(text)}</text>'
     base = HEIGHT - _BOTTOM
     yield f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>'
 

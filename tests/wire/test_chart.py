@@ -1,5 +1,6 @@
 """Charts: gaps stay gaps, marks have shapes, and nothing in them can break out."""
 
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -70,3 +71,11 @@ def test_one_value_throughout_still_has_an_axis() -> None:
 
 def test_no_style_attribute_for_a_strict_policy() -> None:
     assert "style=" not in draw(chart([99.0, 98.0, None, 97.0], limit=98.5))
+
+
+def test_the_last_label_ends_at_the_edge_instead_of_sticking_out() -> None:
+    one = replace(chart([99.0] * 4), labels=[(0.0, "01:00"), (20.0, "13:00"), (39.0, "01:00")])
+    labels = [text for text in ET.fromstring(draw(one)).findall("text") if "time" in text.attrib["class"]]
+    assert [("last" in text.attrib["class"], float(text.attrib["x"])) for text in labels] == [
+        (False, 66.0), (False, 388.0), (True, 720.0),
+    ]  # fmt: skip
