@@ -48,6 +48,7 @@ def examine(plan: Plan) -> list[Finding]:
         *privileges(_read, [*os.getgroups(), os.getegid()]),
         *buffers(_read, rate),
         *stamps(_read),
+        *counters(_read, tcp),
         *families(_read),
         *descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[1], tcp),
         *clock(_adjtimex()),
@@ -133,6 +134,16 @@ def stamps(read: Read) -> Iterator[Finding]:
         yield Finding(
             "net.core.tstamp_allow_data is 0: send times are taken in user space, some 10 us early",
             "sysctl -w net.core.tstamp_allow_data=1",
+        )
+
+
+def counters(read: Read, handshakes: float) -> Iterator[Finding]:
+    """Whether the kernel counts what leaves, without which a SYN that our own firewall drops looks lost."""
+    if handshakes and "OutTransmits" not in (read("/proc/net/snmp") or ""):
+        yield Finding(
+            "this kernel (before Linux 6.7) does not count what leaves: a SYN that a firewall of this host drops "
+            "may count as lost",
+            "let the firewall of this host pass what the agent sends",
         )
 
 

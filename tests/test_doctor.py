@@ -51,6 +51,9 @@ def test_the_rest_is_said_when_it_limits_and_not_otherwise() -> None:
     assert [f.fact.split()[0] for f in doctor.stamps(HOST.get)] == ["net.core.tstamp_allow_data"]
     assert list(doctor.stamps(dict[str, str]().get)) == []
     assert len(list(doctor.families(HOST.get))) == 1
+    assert len(list(doctor.counters({"/proc/net/snmp": "Ip: OutRequests\nIp: 7\n"}.get, handshakes=0.1))) == 1
+    assert list(doctor.counters({"/proc/net/snmp": "Ip: OutRequests OutTransmits\nIp: 7 7\n"}.get, 0.1)) == []
+    assert list(doctor.counters(dict[str, str]().get, handshakes=0)) == []
     assert list(doctor.descriptors(1024, at_once=500)) == []
     assert "1256" in next(doctor.descriptors(1024, at_once=1000)).remedy
     assert list(doctor.clock(0)) == []

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsla.model import Reason
+from netsla.model import SECOND, Reason
 from netsla.probes.faults import CUT_OFF, REFUSALS
 from netsla.probes.links import SETTLE_NS, Links
-from netsla.probes.netlink import Ask, is_near, word_of
+from netsla.probes.netlink import Ask, Neighbour, is_near, word_of
 
+_COUNT_NS = SECOND  # between two looks at the tables of neighbours
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _SPEAKS_FOR_ITSELF = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 """What our own host tells, too, when it cannot hand a packet on."""
 
@@ -43,6 +45,9 @@ class Departures:
         self.links = Links()
         self._open = False
         self._refused: dict[int, tuple[int, Reason]] = {}
+        self._overflows: dict[int, int] = {}  # of the table of neighbours, by family
+        self._overflowed_ns: dict[int, int] = {}  # when we last learnt of one
+        self._next_count = 0
 
     def poll(self, mono_ns: int) -> None:
         """What our own links did up to now; begins to watch, in the calling thread's network namespace."""
@@ -50,6 +55,17 @@ class Departures:
             self._open = True
             self.links.open(mono_ns)
         self.links.poll(mono_ns)
+        if mono_ns >= self._next_count:
+            self._count_overflows(mono_ns)
+
+    def _count_overflows(self, mono_ns: int) -> None:
+        self._next_count = mono_ns + _COUNT_NS
+        for family in _FAMILIES:
+            count = self.links.overflows(family)
+            if count is not None:
+                if count > self._overflows.get(family, count):
+                    self._overflowed_ns[family] = mono_ns
+                self._overflows[family] = count
 
     def refuse(self, row: int, reason: Reason, mono_ns: int) -> None:
         """Our own host refused to connect."""
@@ -67,7 +83,8 @@ class Departures:
     def reasons_for(self, some: Sequence[Departure], mono_ns: int) -> list[Reason | None]:
         """Why each is unmeasured rather than lost; None where nothing speaks for that."""
         sources = [_source_of(one.sock) for one in some]
-        ways = self.links.ways([_ask(one, source) for one, source in zip(some, sources, strict=True)])
+        asks = [_ask(one, source) for one, source in zip(some, sources, strict=True)]
+        ways = self.links.ways(asks)
         found = [REFUSALS.get(way) for way in ways]
         for i, (one, source) in enumerate(zip(some, sources, strict=True)):
             at_ns, reason = self._refused.get(one.row, (-1, None))
@@ -85,7 +102,19 @@ class Departures:
                 continue  # a handshake is short
             for i in np.flatnonzero(fault.concerns(link, words) & fault.during(begin, end, SETTLE_NS)).tolist():
                 found[i] = fault.reason if found[i] is None else found[i]
+        self._count_overflows(mono_ns)
+        for i, one in enumerate(some):
+            if found[i] is None and self._had_no_place(one, asks[i], ways[i]):
+                found[i] = Reason.BUFFER_FULL
         return found
+
+    def _had_no_place(self, one: Departure, ask: Ask, way: int) -> bool:
+        """Whether the SYN was dropped since the table of neighbours was full: who takes it is still not in there.
+
+        connect() hides that. A neighbour that is asked for its address is in the table, silent or not.
+        """
+        overflowed = self._overflowed_ns.get(one.sock.family, -1) >= one.begin_ns
+        return overflowed and self.links.resolves(way) and self.links.neighbour(ask) is Neighbour.UNKNOWN
 
     def close(self) -> None:
         """Stop watching."""

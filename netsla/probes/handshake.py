@@ -19,6 +19,8 @@ ESTABLISHED = (0, errno.ECONNRESET, errno.EPIPE)
 """How a connect() ends whose handshake was complete: well, or by an endpoint that hung up before we looked."""
 _INFO = struct.Struct("68xI28xI")  # of struct tcp_info, linux/tcp.h: tcpi_rtt in us, tcpi_total_retrans
 _KEPT_BACK = bytes([2, 2])  # its beginning, tcpi_state and tcpi_ca_state: SYN_SENT, CWR
+_SYN_SENT = b"\2"  # tcpi_state
+_SO_MEMINFO, _MEMINFO = 55, struct.Struct("8xI")  # SK_MEMINFO_WMEM_ALLOC: bytes of what is on its way out
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _DEFAULT_TTL = 64
 _IPV6_UNICAST_HOPS, _IPV6_TCLASS, _IPV6_RECVERR = 16, 67, 25
@@ -68,9 +70,20 @@ def measure(sock: socket.SocketType) -> tuple[int, int]:
 def is_kept_back(sock: socket.SocketType) -> bool:
     """Whether a queue of our own host dropped the SYN that connect() has just sent: TCP calls that congestion.
 
-    It is full, or its link is down. What a firewall of ours drops is told by nothing (net/ipv4/tcp_output.c).
+    It is full, or its link is down. What a firewall of ours drops is not told so (see :mod:`netsla.probes.exits`).
     """
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, len(_KEPT_BACK)) == _KEPT_BACK
+
+
+def is_waiting(sock: socket.SocketType) -> bool:
+    """Whether a handshake is not decided yet."""
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == _SYN_SENT
+
+
+def keeps_nothing(sock: socket.SocketType) -> bool:
+    """Whether the kernel has let go of everything that was sent: it has left, or it was dropped."""
+    (kept,) = _MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))
+    return not kept
 
 
 def icmp_error(sock: socket.SocketType, code: int) -> int | None:

@@ -113,6 +113,15 @@ class Links:
         """See :meth:`netsla.probes.netlink.Inquiry.neighbour`."""
         return self._inquiry.neighbour(ask) if self._inquiry is not None else Neighbour.UNTOLD
 
+    def overflows(self, family: int) -> int | None:
+        """See :meth:`netsla.probes.netlink.Inquiry.overflows`."""
+        return self._inquiry.overflows(family) if self._inquiry is not None else None
+
+    def resolves(self, index: int) -> bool:
+        """Whether neighbours on this link are asked for their hardware addresses."""
+        link = self._links.get(index)
+        return link is not None and link.resolves
+
     def tell(self, news: list[News], mono_ns: int) -> None:
         """These happened between the last reading and now."""
         self.faults = [fault for fault in self.faults if fault.end_ns > mono_ns - _REMEMBER_NS]

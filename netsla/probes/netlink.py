@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from enum import Enum
 
 _ERROR, _DONE, _NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _DELADDR, _GETADDR = 2, 3, 16, 17, 18, 20, 21, 22
-_NEWROUTE, _GETROUTE, _NEWNEIGH, _GETNEIGH = 24, 26, 28, 30
+_NEWROUTE, _GETROUTE, _NEWNEIGH, _GETNEIGH, _NEWTABLE, _GETTABLE = 24, 26, 28, 30, 64, 66
 _REQUEST, _DUMP = 1, 0x300
 _GROUPS = 1 | 0x10 | 0x100  # RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 _HEAD, _LINK, _ADDRESS, _ROUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=BBBBi"), 12
 _ATTRIBUTE, _NEIGHBOUR = struct.Struct("=HH"), struct.Struct("=BxxxiHBB")
 _IFLA_NAME, _IFLA_MTU, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 4, 48, 1, 2
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_VIA, _RTA_IP_PROTO, _NDA_DST = 1, 2, 4, 5, 18, 27, 1
+_NDTA_STATS, _TABLE, _FULL_AT = 7, 4, 80  # of a neighbour table: bytes of its head, where ndts_table_fulls is
 _INCOMPLETE, _FAILED = 0x01, 0x20  # NUD_*, of a neighbour that does not tell its hardware address
 _SCOPE_LINK, _SCOPE_HOST = 253, 254
 _UP, _LOWER_UP, _DORMANT = 1, 0x10000, 0x20000  # IFF_RUNNING would be told a second late
+_PLAIN = 0x8 | 0x10 | 0x80  # IFF_LOOPBACK, IFF_POINTOPOINT, IFF_NOARP: nobody is asked for an address there
 _READ = 1 << 16
 _ROOM = 4 << 20  # bytes of receive buffer asked for
 _AT_ONCE = 32  # lookups a call: their answers fit the smallest receive buffer
@@ -39,6 +41,7 @@ class LinkNews:
     losses: int
     there: bool = True
     mtu: int = 0
+    resolves: bool = False  # neighbours there are asked for their hardware addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ def news_of(kind: int, body: bytes) -> News | None:
         name = more.get(_IFLA_NAME, b"").rstrip(b"\0").decode(errors="replace")
         there = kind == _NEWLINK
         usable = there and flags & (_UP | _LOWER_UP | _DORMANT) == _UP | _LOWER_UP
-        return LinkNews(index, name, usable, losses, there, int.from_bytes(more.get(_IFLA_MTU, b""), "little"))
+        mtu = int.from_bytes(more.get(_IFLA_MTU, b""), "little")
+        return LinkNews(index, name, usable, losses, there, mtu, there and not flags & _PLAIN)
     if kind in (_NEWADDR, _DELADDR):
         family, _, _, scope, index = _ADDRESS.unpack_from(body)
         more = _attributes(body[_ADDRESS.size :])
@@ -214,6 +218,21 @@ class Inquiry:
             return Neighbour.SILENT if state & (_INCOMPLETE | _FAILED) else Neighbour.TAKES
         unknown = kind == _ERROR and int.from_bytes(body[:4], "little", signed=True) == -errno.ENOENT
         return Neighbour.UNKNOWN if unknown else Neighbour.UNTOLD
+
+    def overflows(self, family: int) -> int | None:
+        """How often the host's table of neighbours had no place for one more; some 40 us."""
+        self._socket.send(_HEAD.pack(_HEAD.size + _TABLE, _GETTABLE, _REQUEST | _DUMP, 0, 0) + bytes([family, 0, 0, 0]))
+        found = None
+        try:
+            while True:
+                for kind, _, body in _messages(self._socket.recv(_READ)):
+                    if kind in (_DONE, _ERROR):
+                        return found
+                    stats = _attributes(body[_TABLE:]).get(_NDTA_STATS) if kind == _NEWTABLE else None
+                    if stats is not None:
+                        found = int.from_bytes(stats[_FULL_AT : _FULL_AT + 8], "little")
+        except BlockingIOError:
+            return found
 
     def _answer(self, request: bytes) -> tuple[int, bytes]:
         """(type, body) of the first message that the kernel answers with; type 0 if it does not."""

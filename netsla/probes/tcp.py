@@ -25,6 +25,7 @@ from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, ProbeSpec, Rea
 from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
+from netsla.probes.exits import Exits
 from netsla.probes.handshake import ESTABLISHED, configure, icmp_error, is_kept_back, is_plain, measure, own_reason
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
@@ -38,6 +39,8 @@ _ASLEEP_NS = 100 * MILLISECOND
 _TARDY_NS = 100 * MILLISECOND  # beyond a tick: what has no stamp of the kernel's was heard we know not how late
 _BATCH = 50  # handshakes that a tick should begin: within some 3 ms
 _SHORTEST_NS = 20 * MILLISECOND  # of a tick, as far as intervals allow it
+_ALONE = 300  # handshakes a second, up to which each is held against the host's counters by itself: 13 to 17 us
+_TRIES = 4  # of a SYN that may not have left
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
 
 
@@ -63,6 +66,7 @@ class _Call:
     mono_ns: int
     wall_ns: int
     over: bool = False
+    doubted: bool = False  # it may not have left our own host
 
 
 @dataclass(slots=True)
@@ -102,6 +106,7 @@ class TcpProber:
         self._lanes: list[_Lane] = []
         self._rows: set[int] = set()
         self._pending: tuple[list[_Lane], set[int], int] | None = None
+        self._alone = True
         self._tick_ns = 100 * MILLISECOND
         self._epoll: select.epoll | None = None
         self._calls: dict[int, _Call] = {}  # by descriptor
@@ -115,7 +120,7 @@ class TcpProber:
         self._due = 0
         self._records: list[_Record] = []
         self._out: deque[Samples] = deque()
-        self._audit, self._departures = Audit(), Departures()
+        self._audit, self._departures, self._exits = Audit(), Departures(), Exits()
         self._running = False
         self._thread = threading.Thread(target=self._run, name="tcp", daemon=True)
 
@@ -126,6 +131,7 @@ class TcpProber:
         rate = sum(SECOND / target.spec.interval_ns for target in targets)
         wanted = max(_BATCH * SECOND / rate, _SHORTEST_NS) if rate else LONGEST_NS
         tick = tick_ns({target.spec.interval_ns for target in targets}, min(wanted, LONGEST_NS))
+        self._alone = rate <= _ALONE
         self._pending = _lanes(targets), {target.row for target in targets}, tick
 
     def start(self) -> None:
@@ -148,6 +154,7 @@ class TcpProber:
             self._epoll.close()
             self._epoll = None
         self._departures.close()
+        self._exits.close()
 
     def drain(self) -> list[Samples]:
         """Everything decided since the last call."""
@@ -180,6 +187,7 @@ class TcpProber:
         """One tick: hear, connect who is due, give up on who is overdue."""
         if self._epoll is None:
             self._epoll = select.epoll()
+            self._exits.open()
         if self._pending is not None:
             self._swap(*self._pending)
         mono = self._clock.mono()
@@ -241,17 +249,39 @@ class TcpProber:
                 first = recent
             for slot, begin, stop in table.due(first, end):
                 before = self._clock.mono()
-                for route in lane.routes[begin:stop]:
-                    self._connect(route, slot)
+                size = 1 if self._alone or self._exits.is_on_guard(mono) else stop - begin
+                for at in range(begin, stop, size):
+                    self._connect_all(lane.routes[at : min(at + size, stop)], slot)
                 due = self._due - self._offset
                 self._audit.late(max(before - due, 0), max(self._clock.mono() - due, 0), stop - begin)
         self._served.update(ends)
 
-    def _connect(self, route: _Route, slot: int) -> None:
+    def _connect_all(self, routes: Sequence[_Route], slot: int, tries: int = _TRIES) -> None:
+        """Connect; a SYN that may not have left our own host is sent again, one that has not is unmeasured."""
+        mono = self._clock.mono()
+        before = self._exits.before({route.family for route in routes}, mono)
+        calls = [call for route in routes if (call := self._connect(route, slot)) is not None]
+        for family, toll in before.items():
+            some = [call for call in calls if call.route.family == family]
+            silent, proved = (
+                self._exits.judge(toll, family, [call.sock for call in some], mono) if some else ([], False)
+            )
+            for call in (some[i] for i in silent):
+                if proved or (tries == 1 and self._exits.is_on_guard(mono)):
+                    self._refuse(call.route, slot, call.wall_ns, Reason.PROHIBITED)
+                    self._end(call)
+                elif tries > 1:
+                    self._end(call)
+                    self._connect_all([call.route], slot, tries - 1)
+                else:
+                    call.doubted = True
+
+    def _connect(self, route: _Route, slot: int) -> _Call | None:
+        """Begin a handshake; returns it if it is under way."""
         mono, wall = self._clock.mono(), self._clock.wall()
         if route.address is None:
             self._tell(route, slot, wall, Outcome.UNMEASURED, detail=Reason.NAME_UNRESOLVED)
-            return
+            return None
         sock = None
         try:
             sock = socket.SocketType(route.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -262,7 +292,7 @@ class TcpProber:
             if sock is not None:
                 sock.close()
             self._tell(route, slot, wall, Outcome.UNMEASURED, detail=own_reason(error.errno, route.spec))
-            return
+            return None
         call = _Call(route, slot, sock, mono, wall)
         code = sock.connect_ex(where)
         if code in _IN_PROGRESS and is_kept_back(sock):
@@ -274,17 +304,24 @@ class TcpProber:
             self._calls[sock.fileno()] = call
             self._epoll.register(sock.fileno(), select.EPOLLOUT | select.EPOLLERR | select.EPOLLONESHOT)
             self._waiting.setdefault(route.spec.timeout_ns, deque()).append(call)
+            return call
         elif code in (0, errno.ECONNREFUSED):
             self._decide(call, code)
         else:
-            reason = own_reason(code, route.spec)
-            self._departures.refuse(route.row, reason, mono)
-            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=reason)
+            self._refuse(route, slot, wall, own_reason(code, route.spec))
             self._end(call)
+        return None
+
+    def _refuse(self, route: _Route, slot: int, wall: int, reason: Reason) -> None:
+        """Our own host would not send it."""
+        self._departures.refuse(route.row, reason, self._clock.mono())
+        self._tell(route, slot, wall, Outcome.UNMEASURED, detail=reason)
 
     def _decide(self, call: _Call, code: int) -> None:
         """The handshake ended: well, or with the error of the endpoint or the network."""
         if code in ESTABLISHED:
+            if call.doubted:
+                self._exits.mistrust(self._clock.mono())
             rtt, again = measure(call.sock)
             if rtt and not again:
                 self._answered(call, rtt, 0, 0)

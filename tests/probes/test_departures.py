@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from netsla.model import MILLISECOND, Outcome, ProbeSpec, ProbeType, Reason, Samples, Target
+from netsla.probes.netlink import Neighbour
 from netsla.probes.tcp import TcpProber
 from tests.probes.wiring import HandClock, Namespace, count, reasons, target
 
@@ -159,3 +160,51 @@ def test_what_a_link_that_is_down_drops_is_known_at_once(namespace: Namespace, v
     samples = one.run(400)
     assert set(count(samples)) == {"UNMEASURED"}
     assert reasons(samples) == {Reason.INTERFACE_DOWN}
+
+
+@pytest.mark.parametrize(
+    ("full", "neighbour", "outcome"),
+    [
+        (True, Neighbour.UNKNOWN, "UNMEASURED"),
+        (True, Neighbour.TAKES, "LOST"),
+        (True, Neighbour.SILENT, "LOST"),  # it has its place: dead
+        (False, Neighbour.UNKNOWN, "LOST"),  # who was in the table may have been taken out of it since
+    ],
+)
+def test_a_syn_for_which_the_table_of_neighbours_was_full_is_not_lost(
+    veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch, *, full: bool, neighbour: Neighbour, outcome: str
+) -> None:
+    """connect() hides it. The limit is one for the whole host, so the kernel's answers are made here."""
+    one = calls(BOTH)
+    links, fulls = one.prober._departures.links, iter(range(1 << 30))
+    monkeypatch.setattr(links, "overflows", lambda _: next(fulls) if full else 7)
+    monkeypatch.setattr(links, "neighbour", lambda _: neighbour)
+    samples = one.run(3000)
+    assert set(count(samples)) == {outcome}
+    assert outcome == "LOST" or reasons(samples) == {Reason.BUFFER_FULL}
+
+
+def test_an_overflow_before_it_was_sent_excuses_nothing(
+    veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = calls(BOTH)
+    links = one.prober._departures.links
+    counts = [7]
+    monkeypatch.setattr(links, "overflows", lambda _: counts[-1])
+    monkeypatch.setattr(links, "neighbour", lambda _: Neighbour.UNKNOWN)
+    one.run(1000)
+    counts.append(8)
+    one.run(1500)
+    assert set(count(one.run(2000))) == {"LOST"}
+
+
+def test_where_nobody_is_asked_for_an_address_no_table_is_full(
+    veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a tunnel a neighbour stands under another name, or nowhere."""
+    one = calls(BOTH)
+    links, fulls = one.prober._departures.links, iter(range(1 << 30))
+    monkeypatch.setattr(links, "overflows", lambda _: next(fulls))
+    monkeypatch.setattr(links, "neighbour", lambda _: Neighbour.UNKNOWN)
+    monkeypatch.setattr(links, "resolves", lambda _: False)
+    assert set(count(one.run(3000))) == {"LOST"}

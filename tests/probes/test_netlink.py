@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import socket
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -174,4 +176,28 @@ def test_neighbours(namespace: Namespace, net: str, router: str, inside: str) ->
             namespace.ip("neigh", "replace", router, "lladdr", "02:00:00:00:00:01", "nud", state, "dev", "near")
         assert [inquiry.neighbour(ask) for ask in asks] == [neighbour] * 2
     assert inquiry.neighbour(Ask(bytes([192, 0, 2, 1]))) is Neighbour.UNTOLD  # there is no route
+    inquiry.close()
+
+
+def test_only_on_a_link_with_addresses_of_its_own_neighbours_are_asked(namespace: Namespace, monitor: Monitor) -> None:
+    namespace.ip("tuntap", "add", "tunnel", "mode", "tun")
+    found = {one.name: one.resolves for one in monitor.survey() if isinstance(one, LinkNews)}
+    assert (found["near"], found["lo"], found["tunnel"]) == (True, False, False)
+
+
+@pytest.mark.parametrize(("family", "table"), [(socket.AF_INET, "arp_cache"), (socket.AF_INET6, "ndisc_cache")])
+def test_overflows_of_the_table_of_neighbours_are_those_that_ip_tells(
+    namespace: Namespace, monitor: Monitor, family: int, table: str
+) -> None:
+    def total() -> int:
+        command = ["ip", "-s", "ntable", "show", "name", table]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return int(text.partition("table_fulls ")[2].split()[0])
+
+    inquiry = Inquiry()
+    least, found, most = total(), inquiry.overflows(family), total()
+    assert found is not None
+    assert least <= found <= most
+    near = inquiry.link(index_of(monitor, "near"))
+    assert near is not None, "nothing of the answer is left over"
     inquiry.close()
