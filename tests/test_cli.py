@@ -173,6 +173,15 @@ async def test_what_breached_leaves_out_is_not_met(agent: FakeAgent) -> None:
     assert (await netsla("status", "--breached", "--socket", agent.socket)).code == 4
 
 
+async def test_an_unknown_name_is_told_with_what_was_likely_meant(agent: FakeAgent) -> None:
+    (some, *_) = json.loads(status.render(agent.shown))["probes"]
+    pair = f"{some['agreement']}/{some['endpoint']}"
+    for wrong, right in ((f"{some['agreement']}x", some["agreement"]), (f"{pair}x", pair)):
+        done = await netsla("status", wrong, "--socket", agent.socket)
+        assert (done.code, done.err) == (2, f"netsla: the agent knows no {wrong}: did you mean {right!r}?\n")
+    assert (await netsla("status", "--watch", "nobody", "--socket", agent.socket)).code == 2
+
+
 async def test_problems_of_the_agent_go_to_stderr(agent: FakeAgent) -> None:
     from dataclasses import replace
 
@@ -297,7 +306,7 @@ async def test_init_never_overwrites_unasked(tmp_path: Path) -> None:
     assert done.out == f"wrote {path}; next: netsla check {path}, then netsla run --config {path}\n"
     path.write_text("mine")
     done = await netsla("init", path)
-    assert (done.code, path.read_text()) == (1, "mine")
+    assert (done.code, path.read_text()) == (2, "mine")
     assert "--force" in done.err
     assert (await netsla("init", path, "--force")).code == 0
     assert "agreements:" in path.read_text()

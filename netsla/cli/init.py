@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netsla.cli.output import complain, say
-from netsla.errors import Exit, HostError
+from netsla.cli.output import say
+from netsla.errors import Exit, HostError, NetslaError
 
 STARTER = Path(__file__).with_name("starter.yaml")
 
@@ -13,8 +13,7 @@ STARTER = Path(__file__).with_name("starter.yaml")
 def init(path: Path, *, force: bool) -> int:
     """Write it, folders included; never over something unless forced."""
     if path.exists() and not force:
-        complain(f"netsla: {path} exists: name another file, or use --force to overwrite it")
-        return Exit.FAILED
+        raise NetslaError(f"{path} is there already", "name another file, or use --force to overwrite it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(STARTER.read_text("utf-8"), "utf-8")

@@ -17,7 +17,7 @@ import orjson
 
 from netsla.cli.output import complain, on_terminal, readers, room, say, table, wants_colour, write
 from netsla.control import ask
-from netsla.errors import AgentError, Exit
+from netsla.errors import AgentError, Exit, NetslaError
 from netsla.wire.figures import NONE, figure
 
 WATCH_SECONDS = 2.0
@@ -53,8 +53,7 @@ def status(question: Question) -> int:
     document: Json = orjson.loads(body)
     whole = document if not question.breached or document["objectives"] else _all(question)
     if question.what and not whole["probes"]:
-        complain(f"netsla: the agent knows no {question.what}: see `netsla status` for what it knows")
-        return Exit.CONFIG
+        raise NetslaError(f"the agent knows no {question.what}", _meant(question))
     if question.form == "json":
         write(body + b"\n")
     else:
@@ -68,6 +67,17 @@ def _all(question: Question) -> Json:
     """What `--breached` leaves out: the exit code is that of everything asked about, shown or not."""
     document: Json = orjson.loads(ask(question.socket, replace(question, breached=False, form="table").request))
     return document
+
+
+def _meant(question: Question) -> str:
+    """Which agreement, or endpoint of it, was likely meant."""
+    from netsla.config.quantity import meant  # noqa: PLC0415 - only where nothing was found
+
+    whole: Json = orjson.loads(ask(question.socket, replace(question, what=None, breached=False, form="table").request))
+    pairs = {(probe["agreement"], probe["endpoint"]) for probe in whole["probes"]}
+    wanted = str(question.what)
+    known = ("/".join(pair) for pair in pairs) if "/" in wanted else (agreement for agreement, _ in pairs)
+    return meant(wanted, set(known))
 
 
 def watch(question: Question) -> int:
