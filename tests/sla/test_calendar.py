@@ -162,6 +162,13 @@ def test_maintenance_that_reaches_into_the_period_is_whole() -> None:
     assert made == [(day.start_ns - HOUR, day.start_ns + 3 * HOUR), (day.end_ns - HOUR, day.end_ns + 3 * HOUR)]
 
 
+def test_maintenance_of_several_days_is_found_from_its_last_hour() -> None:
+    window = MaintenanceWindow(72 * HOUR, rrule="FREQ=MONTHLY;BYMONTHDAY=3", start_minute=0)
+    begin, end = utc("2026-10-02 22:00"), utc("2026-10-05 22:00")
+    assert occurrences(window, BERLIN, end - HOUR, end) == [(begin, end)]
+    assert occurrences(window, BERLIN, end, end + HOUR) == []
+
+
 def test_every_second_week_counts_from_the_anchor() -> None:
     window = MaintenanceWindow(HOUR, rrule="FREQ=WEEKLY;INTERVAL=2", start_minute=0)
     month = parse_period("2026-10", NEW_YORK)

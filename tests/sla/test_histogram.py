@@ -49,3 +49,5 @@ def test_the_distributions_of_several_probes_are_merged_never_averaged() -> None
     merged = quantiles(counts, (Fraction(9, 10), GREATEST), np.array([[0, 1], [0, -1]]))
     assert [round(value, 3) for value in merged[0]] == [0.001, 0.001]
     assert [round(value, 2) for value in merged[1]] == [0.1, 0.0]
+    swapped = quantiles(counts, (Fraction(9, 10), GREATEST), np.array([[1, 0], [1, -1]]))
+    assert swapped[:, 0].tolist() == merged[:, 0].tolist()

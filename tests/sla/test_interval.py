@@ -53,6 +53,7 @@ def test_a_forgotten_row_leaves_nothing_and_growing_adds_nothing() -> None:
     opened.add(count(samples([0, 1], rtt_ms=10), Pairs(2, 8), NO_THRESHOLDS))
     opened.forget(np.array([True, False]))
     opened.grow(Column.LE + 1, 3)
+    assert opened.matrix.shape == (Column.LE + 1, 3)
     assert opened.matrix[Column.SENT].tolist() == [0, 1, 0]
     cell = close(0, 60, opened, np.zeros(3, np.int8), np.full(3, NO_REASON, np.uint8))
     assert (cell.spectrum.keys // BUCKETS).tolist() == [1]

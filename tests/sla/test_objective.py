@@ -17,7 +17,7 @@ from netsla.sla.objective import (
 )
 from netsla.sla.tally import Column
 from netsla.sla.window import Window
-from tests.sla.builders import FIVE, MONTH, latency_objective, plan, ratio_objective
+from tests.sla.builders import FIVE, MONTH, PING, latency_objective, plan, ratio_objective
 
 
 def verdict(objective: Objective, first: Plan | None = None, missing: int = 0, **figures: int) -> Verdicts:
@@ -61,6 +61,26 @@ def test_what_does_not_count_is_left_out_and_what_is_missing_lowers_coverage() -
     assert both.value[0] == 200 / 200
     out = verdict(delivery, sent=90, received=90, missing=10)
     assert (out.standing[0], out.value[0], out.coverage[0]) == (INSUFFICIENT, 1.0, 0.9)
+
+
+def test_endpoints_with_more_probes_and_with_fewer_are_judged_side_by_side() -> None:
+    """Each by its own: the place that one has not is nobody's."""
+    delivery = ratio_objective(percent="90")
+    first = plan(2, (delivery,))
+    two, one = first.agreements[0].endpoints
+    two = replace(two, probes=(PING, replace(PING, name="other")))
+    fleet = Roster().lay_out(replace(first, agreements=(replace(first.agreements[0], endpoints=(two, one)),)), 0)
+    window = Window(FIVE, Column.LE)
+    window.cover(fleet.window_rows["5m"], fleet.fresh_rows, fleet.rows, Column.LE, 0)
+    window.matrix[Column.SENT, window.place[:3]] = [10, 10, 10]
+    window.matrix[Column.RECEIVED, window.place[:3]] = [10, 9, 8]
+    out = Verdicts.blank(fleet.numbers)
+    for bench in arrange(fleet, {"5m": window}):
+        judge(bench, window, out)
+    assert {len(part.rows): (out.value[part.number], out.standing[part.number]) for part in fleet.objectives} == {
+        2: (19 / 20, MET),
+        1: (8 / 10, BREACHED),
+    }
 
 
 def test_a_mean_is_pooled_and_compared_unrounded() -> None:

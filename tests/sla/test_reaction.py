@@ -75,6 +75,25 @@ def test_an_endpoint_that_flaps_every_20_s_for_an_hour_under_consecutive_3() -> 
     assert (fast.count("O"), fast.count("C")) == (90, 89)
 
 
+def test_more_numbers_change_nothing_for_those_who_are_there() -> None:
+    reactions = Reactions()
+    objective = replace(ratio_objective(window=MONTH), reaction=Reaction("xofy", x=2, y=3, clear=Clear(x=3, y=3)))
+
+    def judged(second: int, *breached: bool) -> list[list[int]]:
+        numbers = np.arange(len(breached))
+        known, value = np.ones(len(breached), bool), np.zeros(len(breached))
+        turned = reactions.step(second * SECOND, numbers, np.array(breached), known, value)
+        return [part.tolist() for part in turned]
+
+    reactions.cover(1)
+    reactions.begin(0, objective, 60 * SECOND, 0.99, fresh=True)
+    assert judged(60, True) == [[], []]
+    reactions.cover(2)
+    reactions.begin(1, objective, 60 * SECOND, 0.99, fresh=True)
+    assert judged(120, True, True) == [[0], []]
+    assert judged(180, False, True) == [[1], []]
+
+
 def test_once_fired_nothing_more_is_told_until_it_clears() -> None:
     assert told(Reaction("consecutive", 2, clear=Clear(5)), "BBBBGGGBBB") == ".O........"
 

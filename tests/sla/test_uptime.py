@@ -100,6 +100,7 @@ def test_outage_example() -> None:
         (sliding(3), "BBBUUUGBGGGGG", "000uuu001" + "11pp"),  # the state outlives the gap (R14)
         (sliding(3), "GBUB", "1pup"),  # the run may still turn
         (sliding(3), "BBBxGxGxGGG", "000x1x1x1pp"),
+        (sliding(1), "GBGUB", "101u0"),  # one is enough either way, and nothing waits for more
         (INTERVAL, "GBUBG", "10u01"),
     ],
 )

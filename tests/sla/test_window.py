@@ -87,6 +87,19 @@ def test_down_time_is_marked_and_unmarked_for_the_rows_named() -> None:
     assert not some.down.any()
 
 
+def test_down_time_told_in_pairs_counts_for_who_was_there_then() -> None:
+    """Of three rows one joins at cell 5, one has left; what was before the window's first cell is not in it."""
+    some = window(0, 1, 2)
+    some.cover(np.array([0, 1, 2], np.int32), np.array([1], np.int32), 4, COLUMNS, 5)
+    some.until_k[some.place[2]] = 4
+    some.first_k = 2
+    k = np.array([1, 2, 3, 4, 3, 4, 5, 6, 3, 4, 5, 5])
+    rows = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3])
+    some.count_down(k, rows, np.stack([2 ** np.arange(12)] * 2))
+    assert some.down[:2, some.place[:3]].tolist() == [[2 + 4 + 8, 64 + 128, 256]] * 2
+    assert some.down.sum() == 2 * (2 + 4 + 8 + 64 + 128 + 256)
+
+
 def test_a_histogram_is_widened_before_a_bucket_can_overflow() -> None:
     some = window(0)
     some.add(0, *cell([0] * 12, [5] * 60_000))

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsla.model import SECOND, IntArray, Span
+from netsla.sla.exclusion import Exclusion
 from netsla.sla.tally import Column, Spectrum
 from netsla.sla.windows import Windows, mask_of
 from tests.sla.builders import HOUR, MINUTE, MONTH, plan, ratio_objective
@@ -52,6 +53,22 @@ def test_a_cell_that_is_taken_out_is_as_if_it_had_never_been() -> None:
     drive.engine.windows.add(k, matrix, spectrum, sign=-1)
     assert all((window.matrix == before[name]).all() for name, window in drive.engine.windows.items())
     assert all((window.histogram.sum() == 2 * 60 - 2 * 7) for window in drive.engine.windows.values())
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_an_excluded_minute_counts_for_the_others_only(row: int) -> None:
+    drive = begin()
+    start = drive.now
+    drive.minute()
+    drive.minute()
+    drive.settle()
+    drive.engine.exclude("a", (Exclusion("x", f"e{row}", start, start + MINUTE, "customer"),), drive.now)
+    windows = drive.engine.windows
+    away = windows.away(start // MINUTE)
+    assert away is not None
+    assert away.tolist() == [row]
+    counted = windows["1h"].matrix - windows["1h"].away
+    assert counted[Column.SENT, windows["1h"].place[[row, 1 - row]]].tolist() == [60, 120]
 
 
 def test_what_is_not_at_hand_is_read_back() -> None:

@@ -15,6 +15,22 @@ def test_durations_come_back(nanoseconds: int) -> None:
     assert duration(duration_text(nanoseconds)) == nanoseconds
 
 
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (365 * 86_400 * 10**9, "1y"),
+        (7 * 86_400 * 10**9, "1w"),
+        (86_400 * 10**9 + 3600 * 10**9, "1d1h"),
+        (61 * 10**9, "1m1s"),
+        (10**6 + 10**3, "1ms1us"),
+        (0, "0s"),
+    ],
+)
+def test_units_are_what_they_are_called(nanoseconds: int, text: str) -> None:
+    assert duration_text(nanoseconds) == text
+    assert duration(text) == nanoseconds
+
+
 @given(st.integers(0, 10**9))
 def test_percentages_come_back(parts: int) -> None:
     ratio = Fraction(parts, 10**9)
