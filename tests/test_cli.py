@@ -7,10 +7,10 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,12 @@ async def netsla(*arguments: str | Path, **environ: str) -> Done:
     out, err = await process.communicate()
     assert process.returncode is not None
     return Done(process.returncode, out.decode(), err.decode())
+
+
+def cpu_of_programs() -> float:
+    """Seconds that the programs started here and ended have computed."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class FakeAgent:
@@ -346,10 +352,10 @@ async def test_version() -> None:
 
 
 def test_help_is_fast_and_imports_nothing_heavy() -> None:
-    """The goal is 0.3 s; one second is for machines under load."""
-    began = time.monotonic()
+    """The goal is 0.3 s; what it computes is counted, for others may have the processor."""
+    began = cpu_of_programs()
     done = subprocess.run([*NETSLA, "--help"], capture_output=True, text=True, check=True)
-    assert time.monotonic() - began < 1.0
+    assert cpu_of_programs() - began < 0.6
     assert "status" in done.stdout
     code = "import sys, netsla.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -357,11 +363,11 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
 
 
 async def test_ten_thousand_probes(agent: FakeAgent) -> None:
-    """The goal is one second from start to exit; three are for machines under load."""
+    """The goal is one second from start to exit, the agent's part in it too (tests/wire/test_status.py)."""
     agent.shown = snapshot(10_000, ("5m", "1h", "24h", "30d"))
-    began = time.monotonic()
+    began = cpu_of_programs()
     done = await netsla("status", "--socket", agent.socket)
-    assert time.monotonic() - began < 3.0
+    assert cpu_of_programs() - began < 1.5
     assert len(done.out.splitlines()) == 10_001
 
 

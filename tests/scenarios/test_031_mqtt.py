@@ -50,10 +50,11 @@ def reachable(lab: Lab) -> Any:
         run("ip", "link", "delete", name)
 
 
-def black(lab: Lab, act: str) -> float:
-    """Let the far side swallow what goes to `one` (`add`), or no more (`del`); returns when."""
+def black(lab: Lab, act: str) -> tuple[float, float]:
+    """Let the far side swallow what goes to `one` (`add`), or no more (`del`); returns between when and when."""
+    before = time.time()
     run("ip", "-n", lab.far, "route", act, "blackhole", "10.99.0.0/24", "table", "local")
-    return time.time()
+    return before, time.time()
 
 
 def seconds(text: str) -> float:
@@ -100,7 +101,7 @@ async def told(lab: Lab, broker: Broker, heard: Heard) -> None:
     heard_at, opened = time.time(), heard.events[0]
     assert (opened["kind"], opened["agreement"]["customer"]) == ("opened", "ACME")
     jsonschema.validate(opened, schema("event"))
-    assert abs(seconds(opened["onset"]) - begin) < 0.25, "right to one probe interval"
+    assert begin[0] < seconds(opened["onset"]) < begin[1] + 0.25, "right to one probe interval"
     assert heard_at - seconds(opened["decided_at"]) < 2
     await until(lambda: heard.states[state]["breach"] is not None, heard)
     agent.process.send_signal(signal.SIGKILL)
@@ -111,10 +112,11 @@ async def told(lab: Lab, broker: Broker, heard: Heard) -> None:
     await asyncio.sleep(2)  # the new agent finds no broker first
     broker.start()
     agent = await restarting
+    back = time.time()
     await until(lambda: "closed" in kinds(heard), heard)
     assert kinds(heard) == ["opened", "closed"]
     closed = heard.events[-1]
-    assert abs(seconds(closed["ended_at"]) - end) < 8, "it recovered while no agent looked: right to the restart"
+    assert end[0] < seconds(closed["ended_at"]) < back, "it recovered while no agent looked: right to the restart"
     await until(lambda: heard.states[state]["breach"] is None, heard)
     metrics = await asyncio.to_thread(agent.metrics)
     assert "netsla_mqtt_connected 1.0" in metrics
