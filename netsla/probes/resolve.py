@@ -48,12 +48,12 @@ def _text(name: tuple[Any, ...]) -> str:
 
 
 async def dns_ttl(name: str, record: str) -> float | None:
-    """The TTL of a record in DNS, in seconds; None if it cannot be had."""
+    """The TTL of a record in DNS, or of an alias on the way to it if that is shorter, in seconds; None if unknown."""
     try:
         answer = await dns.asyncresolver.resolve(name, record, lifetime=_DNS_S)
     except (dns.exception.DNSException, OSError):
         return None
-    return float(answer.rrset.ttl) if answer.rrset is not None else None
+    return float(answer.chaining_result.minimum_ttl) if answer.rrset is not None else None
 
 
 class Resolver:

@@ -1,8 +1,13 @@
+import asyncio
 import socket
+from typing import cast
 
+import dns.asyncresolver
+import dns.message
+import dns.rrset
 import pytest
 
-from netsla.probes.resolve import LEAST_S, MOST_S, UNKNOWN_S, Resolver, system_lookup
+from netsla.probes.resolve import LEAST_S, MOST_S, UNKNOWN_S, Resolver, dns_ttl, system_lookup
 
 
 async def two_addresses(name: str, family: int) -> list[str]:
@@ -47,3 +52,34 @@ async def test_a_name_that_does_not_exist_is_an_answer_in_words_and_asked_again_
 
 async def test_the_hosts_file_counts() -> None:
     assert "127.0.0.1" in await system_lookup("localhost", socket.AF_INET)
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Answers every question with the same records."""
+
+    def __init__(self, *records: tuple[str, int, str, str, str]) -> None:
+        self._records = records
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        answer = dns.message.make_response(dns.message.from_wire(data))
+        answer.answer += [dns.rrset.from_text(*record) for record in self._records]
+        self._transport.sendto(answer.to_wire(), address)
+
+
+@pytest.mark.parametrize(("alias", "record", "ttl"), [(45, 3600, 45), (3600, 60, 60)])
+async def test_an_alias_that_lives_shorter_is_asked_again_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch, alias: int, record: int, ttl: float
+) -> None:
+    """A failover moves the CNAME; the record behind it may live for hours."""
+    server = NameServer(
+        ("x.example.", alias, "IN", "CNAME", "y.example."), ("y.example.", record, "IN", "A", "192.0.2.1")
+    )
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, ("127.0.0.1", 0))
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = ["127.0.0.1"], transport.get_extra_info("sockname")[1]
+    monkeypatch.setattr("dns.asyncresolver.default_resolver", resolver)
+    assert await dns_ttl("x.example", "A") == ttl
+    transport.close()
