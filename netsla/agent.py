@@ -45,6 +45,7 @@ from netsla.systemd import Notifier
 from netsla.telling import Telling
 from netsla.vitals import Troubles, Vitals, live_line
 from netsla.wire import status
+from netsla.wire.amounts import counted
 
 log = logging.getLogger("netsla")
 Result = TypeVar("Result")
@@ -331,7 +332,8 @@ class Agent:
     def _status_line(self) -> str:
         where = ", ".join(self._doors.urls)
         count = len(self._fleet.probes)
-        return f"{count} probes, {len(self._plan.agreements)} agreements; page and /metrics at {where or 'no address'}"
+        what = f"{counted(count, 'probe')}, {counted(len(self._plan.agreements), 'agreement')}"
+        return f"{what}; page and /metrics at {where or 'no address'}"
 
 
 def _keep(tasks: set[asyncio.Task[Any]], work: Any) -> None:

@@ -279,7 +279,7 @@ async def test_check(tmp_path: Path) -> None:
     good = tmp_path / "netsla.yaml"
     assert (await netsla("init", good)).code == 0
     done = await netsla("check", good)
-    assert (done.code, done.out) == (0, f"{good}: good: 1 agreements, 1 endpoints, 1 probes\n")
+    assert (done.code, done.out) == (0, f"{good}: good: 1 agreement, 1 endpoint, 1 probe\n")
     assert (await netsla("check", "--config", good)).code == 0
     assert (await netsla("check", NETSLA_CONFIG=str(good))).code == 0
     bad = tmp_path / "bad.yaml"

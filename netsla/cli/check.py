@@ -12,6 +12,7 @@ from netsla.cli.output import complain, say
 from netsla.errors import ConfigError, Exit, Fault
 from netsla.model import Plan
 from netsla.web import access
+from netsla.wire.amounts import counted
 
 
 def check(path: Path, *, as_json: bool) -> int:
@@ -31,7 +32,8 @@ def check(path: Path, *, as_json: bool) -> int:
         return Exit.CONFIG
     endpoints = [endpoint for agreement in plan.agreements for endpoint in agreement.endpoints]
     probes = sum(len(endpoint.probes) for endpoint in endpoints)
-    say(f"{path}: good: {len(plan.agreements)} agreements, {len(endpoints)} endpoints, {probes} probes")
+    what = counted(len(plan.agreements), "agreement"), counted(len(endpoints), "endpoint"), counted(probes, "probe")
+    say(f"{path}: good: {', '.join(what)}")
     return Exit.OK
 
 

@@ -42,6 +42,11 @@ def _in_units(nanoseconds: int, units: Mapping[str, int]) -> str:
     return "".join(parts) or "0s"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 probe`, `2 probes`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def percent_text(ratio: Fraction) -> str:
     """The percentage that `percent` reads back to the same ratio; exact for every ratio a file can hold."""
     return f"{decimal_text(ratio * 100)}%"

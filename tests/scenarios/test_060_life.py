@@ -117,7 +117,7 @@ def test_the_manager_is_told_of_beginning_life_reload_and_end(life: Life) -> Non
 
 def test_ready_says_what_is_probed(life: Life) -> None:
     ready = next(message for message in life.told if message.startswith("READY=1"))
-    assert "STATUS=1 probes, 1 agreements; page and /metrics at http://127.0.0.1:9469/" in ready
+    assert "STATUS=1 probe, 1 agreement; page and /metrics at http://127.0.0.1:9469/" in ready
 
 
 def test_the_end_is_orderly(life: Life) -> None:

@@ -71,7 +71,7 @@ def began_anew(machine: Machine, before: str) -> bool:
 
 def test_it_starts_measures_and_stops(service: Machine) -> None:
     measures(service)
-    assert service.show("netsla", "StatusText").startswith("2 probes, 1 agreements")
+    assert service.show("netsla", "StatusText").startswith("2 probes, 1 agreement")
     service.must("systemctl", "stop", "netsla")
     assert (service.show("netsla", "Result"), service.show("netsla", "ExecMainStatus")) == ("success", "0")
     assert service.run("test", "-e", "/run/netsla").returncode == 1, "the runtime folder goes with the service"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsla.config.quantity import duration, percent
-from netsla.wire.amounts import decimal_text, duration_text, percent_text
+from netsla.model import SECOND
+from netsla.wire.amounts import counted, decimal_text, duration_text, percent_text, span_text
 
 
 @given(st.integers(1, 10**15).map(lambda us: us * 1000))
@@ -42,3 +43,14 @@ def test_percentages_come_back(parts: int) -> None:
 )
 def test_decimals_in_full(value: Fraction, text: str) -> None:
     assert decimal_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(30 * 86_400, "30d"), (400 * 86_400, "400d"), (129_600, "1d12h"), (90, "1m30s"), (0, "0s")]
+)
+def test_a_contract_counts_days_never_weeks(seconds: int, text: str) -> None:
+    assert span_text(seconds * SECOND) == text
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(count, "probe") for count in (0, 1, 2)] == ["0 probes", "1 probe", "2 probes"]
