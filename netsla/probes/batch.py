@@ -48,6 +48,11 @@ _ERRORS_ONLY = _NO_WAIT | socket.MSG_ERRQUEUE
 _PENDING = 100  # errors that may come in one after the other while we read
 
 
+def every(mask: npt.NDArray[np.generic]) -> bool:
+    """Whether all are true, or not 0: as `mask.all()`, which takes some ten times as long to begin."""
+    return int(np.count_nonzero(mask)) == mask.size
+
+
 def addresses_of(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
     """Memory address of each row of a two-dimensional array."""
     base, step = array.ctypes.data, array.strides[0]
@@ -97,6 +102,7 @@ class Inbox:
         self.control_u64 = self.control.view(np.uint64)
         self.control_i64 = self.control.view(np.int64)
         self.control_u32 = self.control.view(np.uint32)
+        self.names_u32 = self.names.view(np.uint32)
 
     def receive(self, fd: int, *, errors: bool = False) -> int:
         """Fill with what waits, from the error queue if `errors`; returns how many.
@@ -120,9 +126,12 @@ class Inbox:
 
     def stamps(self, count: int) -> npt.NDArray[np.int64]:
         """The software stamp of each of the first `count` packets, UTC ns; 0 where there is none."""
-        head = self.control_i64[:count, 1:4].copy()  # level and type, seconds, nanoseconds
-        is_stamp = (head[:, 0] == _STAMP_HEAD) & (self.control_lengths[:count] >= 64)
-        stamps: npt.NDArray[np.int64] = (head[:, 1] * 1_000_000_000 + head[:, 2]) * is_stamp
+        control = self.control_i64[:count]  # level and type, seconds, nanoseconds from the second word on
+        stamps: npt.NDArray[np.int64] = control[:, 2] * 1_000_000_000
+        stamps += control[:, 3]
+        is_stamp = (control[:, 1] == _STAMP_HEAD) & (self.control_lengths[:count] >= 64)
+        if not every(is_stamp):
+            stamps[~is_stamp] = 0
         return stamps
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from netsla.probes.batch import every
+
 FREE, OUT, ANSWERED, LOST, TOLD, UNHEARD = range(6)
 """LOST: not received, by silence or refusal. TOLD: that, and a late reply has been told.
 UNHEARD: it left, but is unmeasured, since we could not listen."""
@@ -34,6 +36,7 @@ RECORD = np.dtype(
     align=True,
 )
 Records = npt.NDArray[np.void]
+_ALL_ONES = (1 << 64) - 1
 
 
 def words_of(records: Records) -> npt.NDArray[np.uint64]:
@@ -94,9 +97,9 @@ class Flights:
         ring[numbers & (self.size - 1)] = old[source]
         self._view(ring)
 
-    def enter(self, at: npt.NDArray[np.int64] | slice, records: Records) -> None:
-        """Write records into these places, as words: numpy would copy them field by field."""
-        self._words[at] = words_of(records)
+    def enter(self, at: npt.NDArray[np.int64] | slice, words: npt.NDArray[np.uint64]) -> None:
+        """Write records (:func:`words_of`) into these places, as words: numpy would copy them field by field."""
+        self._words[at] = words
 
     def records(self, place: npt.NDArray[np.int64]) -> Records:
         """What stands in these places."""
@@ -111,9 +114,20 @@ class Flights:
 
     def find(
         self, numbers: npt.NDArray[np.uint64], nonces: npt.NDArray[np.uint64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Places for (number, nonce) pairs, and whether each is one of ours."""
+    ) -> tuple[npt.NDArray[np.int64], Records, npt.NDArray[np.bool_]]:
+        """Places for (number, nonce) pairs, what stands there, and whether each is one of ours."""
         place = (numbers & np.uint64(self.size - 1)).astype(np.int64)
-        age = np.uint64(self.head) - numbers  # wraps to huge for numbers not yet given
-        known = (age > 0) & (age <= self.size) & (self.nonce[place] == nonces) & (self.state[place] != FREE)
-        return place, known
+        there = self.records(place)
+        age = np.uint64(self.head - 1 & _ALL_ONES) - numbers  # wraps to huge for numbers not yet given
+        known = (age < self.size) & (there["nonce"] == nonces) & (there["state"] != FREE)
+        return place, there, known
+
+    def run(self, numbers: npt.NDArray[np.uint64], nonces: npt.NDArray[np.uint64]) -> slice | None:
+        """Places of pairs that are all ours and follow one another, as those of transmit stamps do; else None."""
+        first, count = int(numbers[0]), len(numbers)
+        place = self.places(first, count)
+        if not isinstance(place, slice) or not self.head - self.size <= first <= self.head - count:
+            return None
+        ours = numbers == np.arange(first, first + count, dtype=np.uint64)
+        ours &= (self.nonce[place] == nonces) & (self.state[place] != FREE)
+        return place if every(ours) else None

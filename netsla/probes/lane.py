@@ -16,7 +16,7 @@ import numpy.typing as npt
 from netsla.model import SECOND, RowArray, Target
 from netsla.probes.batch import Outbox
 from netsla.probes.channel import Options
-from netsla.probes.flight import OUT, RECORD, Records
+from netsla.probes.flight import OUT, RECORD, Records, words_of
 from netsla.probes.schedule import Timetable, pace_ns, tick_ns
 from netsla.probes.sockets import NOWHERE
 from netsla.wire import icmp
@@ -40,12 +40,16 @@ class Lane:
     checksum: bool = False
 
     flights: Records = field(init=False)  # as they enter the ring, but for what each send decides
+    words: npt.NDArray[np.uint64] = field(init=False)  # the same memory
+    fields: Records | None = field(init=False)  # of the packets: what each send decides
 
     def __post_init__(self) -> None:
+        self.fields = None if self.outbox is None else icmp.fields(self.outbox.packets)
         self.flights = np.zeros(len(self.rows), RECORD)
         self.flights["row"], self.flights["high"], self.flights["low"] = self.rows, self.high, self.low
         self.flights["timeout_ns"], self.flights["length"] = self.timeout_ns, icmp.HEADER + self.size
         self.flights["state"] = OUT
+        self.words = words_of(self.flights)
 
     def aim(self, scope: int) -> None:
         """The interface of link-local targets: known before any stamp tells it."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from netsla.model import IntArray, Outcome, Reason, SampleFlag
 from netsla.probes import flight
 from netsla.probes.audit import Audit, Clock
-from netsla.probes.batch import EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, Inbox
+from netsla.probes.batch import EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, Inbox, every
 from netsla.probes.channel import Channel
 from netsla.probes.faults import NOT_OURS, OwnFaults
 from netsla.probes.flight import Flights, Records
@@ -88,16 +88,16 @@ class Listener:
         stamps = inbox.stamps(count)
         linked = inbox.control_u64[:count, _LINK_AT // 8 + 1] == _LINK_HEAD[family]
         origin = inbox.control[:count, _ORIGIN[family]]
-        if not linked.all():
-            origin = np.where(linked, origin, inbox.control[:count, _BARE_ORIGIN])
-        is_tx = (stamps > 0) & (origin == EE_ORIGIN_TIMESTAMPING)
-        lengths = inbox.lengths[:count]
-        place, known = flights.find(*icmp.tokens(inbox.packets[:count], lengths))
-        known &= is_tx
-        if known.all() and linked.all():
-            flights.tx_ns[place] = stamps
-            self._take_ways(place, slice(count), family)
+        tokens = icmp.tokens(inbox.packets[:count], inbox.lengths[:count])
+        run = flights.run(*tokens) if every(linked & (stamps > 0) & (origin == EE_ORIGIN_TIMESTAMPING)) else None
+        if run is not None:
+            flights.tx_ns[run] = stamps
+            self._take_ways(run, slice(count), family)
             return False
+        origin = np.where(linked, origin, inbox.control[:count, _BARE_ORIGIN])
+        is_tx = (stamps > 0) & (origin == EE_ORIGIN_TIMESTAMPING)
+        place, _, known = flights.find(*tokens)
+        known &= is_tx
         flights.tx_ns[place[known]] = stamps[known]
         known &= linked
         self._take_ways(place[known], np.flatnonzero(known), family)
@@ -106,7 +106,7 @@ class Listener:
             self._take_error(int(i), channel)
         return len(errors) > 0
 
-    def _take_ways(self, place: IntArray, which: slice | IntArray, family: int) -> None:
+    def _take_ways(self, place: slice | IntArray, which: slice | IntArray, family: int) -> None:
         """By which link, and from which address, these left."""
         flights, words = self._flights, self._inbox.control_u32
         if family == 4:
@@ -175,8 +175,7 @@ class Listener:
     def _take_replies(self, count: int, channel: Channel) -> None:
         inbox, flights = self._inbox, self._flights
         packets, lengths = inbox.packets[:count], inbox.lengths[:count]
-        place, valid = flights.find(*icmp.tokens(packets, lengths))
-        ours = flights.records(place)
+        place, ours, valid = flights.find(*icmp.tokens(packets, lengths))
         family = channel.options.family
         if channel.raw and family == 4:
             start = (packets[:, 0] & 15).astype(np.int64) * 4
@@ -187,14 +186,13 @@ class Listener:
             kind = packets[:, 0]
             valid &= lengths == ours["length"]
         valid &= kind == icmp.ECHO_REPLY[family]
-        names = inbox.names[:count]
         if family == 4:
-            valid &= np.ascontiguousarray(names[:, 4:8]).view("<u4")[:, 0] == ours["low"]
+            valid &= inbox.names_u32[:count, 1] == ours["low"]
         else:
-            words = np.ascontiguousarray(names[:, 8:24]).view("<u8")
+            words = np.ascontiguousarray(inbox.names[:count, 8:24]).view("<u8")
             valid &= (words[:, 0] == ours["high"]) & (words[:, 1] == ours["low"])
         stamps = inbox.stamps(count)
-        if not valid.all():
+        if not every(valid):
             self._audit.strangers += count - int(valid.sum())
             place, ours, stamps = place[valid], ours[valid], stamps[valid]
         self._accept(place, ours, stamps)
@@ -210,7 +208,7 @@ class Listener:
         rtt, flags = self._round_trips(ours, stamps)
         fresh = first & (state == flight.OUT)
         in_time = fresh & (rtt <= ours["timeout_ns"])
-        if in_time.all():
+        if every(in_time):
             flights.state[place] = flight.ANSWERED
             self._outlet.tell_records(ours, Outcome.ANSWERED, rtt, flags)
             self._sessions.heard(ours["row"], self._clock.mono())
@@ -230,14 +228,14 @@ class Listener:
         """RTT in ns by kernel stamps; where the wall clock was set in flight, put right by the monotonic one."""
         mono, wall = self._clock.both()
         sent, flags = ours["tx_ns"], np.zeros(len(ours), np.uint8)
-        if not (sent.all() and stamps.all()):
+        if not (every(sent) and every(stamps)):
             flags[(sent == 0) | (stamps == 0)] = SampleFlag.USER_STAMP
             sent = np.where(sent == 0, ours["wall_ns"], sent)
             stamps = np.where(stamps == 0, wall, stamps)
         rtt = stamps - sent
         elapsed = mono - ours["mono_ns"]
         stepped = (rtt < 0) | (rtt > elapsed + STEP_NS)
-        if stepped.any():
+        if np.count_nonzero(stepped):
             shift = (wall - mono) - (ours["wall_ns"] - ours["mono_ns"])
             rtt = np.where(stepped, np.clip(rtt - shift, 0, elapsed), rtt)
             flags[stepped] |= np.uint8(SampleFlag.CLOCK_STEP)

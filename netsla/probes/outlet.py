@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netsla.model import IntArray, Outcome, RowArray, Samples
+from netsla.probes.batch import every
 from netsla.probes.flight import Flights, Records
+
+_COLUMN = 1024  # as long as most batches
+
+
+@lru_cache(64)
+def _column(value: int, bits: int) -> npt.NDArray[Any]:
+    column = np.full(_COLUMN, value, f"u{bits // 8}")
+    column.flags.writeable = False
+    return column
+
+
+def _repeated(value: int, bits: int, count: int) -> npt.NDArray[Any]:
+    """The same unsigned value `count` times, to be read only: batches share it."""
+    return _column(value, bits)[:count] if count <= _COLUMN else np.full(count, value, f"u{bits // 8}")
 
 
 class Outlet:
@@ -48,11 +65,11 @@ class Outlet:
             Samples(
                 ours["row"],
                 ours["slot"],
-                sent if sent.all() else np.where(sent == 0, ours["wall_ns"], sent),
+                sent if every(sent) else np.where(sent == 0, ours["wall_ns"], sent),
                 np.full(count, -1) if rtt is None else rtt,
-                np.full(count, outcome, np.uint8),
-                np.zeros(count, np.uint16) if detail is None else detail,
-                np.zeros(count, np.uint8) if flags is None else flags,
+                _repeated(outcome, 8, count),
+                _repeated(0, 16, count) if detail is None else detail,
+                _repeated(0, 8, count) if flags is None else flags,
             )
         )
 

@@ -67,14 +67,14 @@ class Sender:
     def send(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> tuple[int, int]:
         """Send positions [begin, stop) of a lane; returns the number of the first flight, and its monotonic time."""
         assert lane.outbox is not None
+        assert lane.fields is not None
         flights, count = self._flights, stop - begin
         first, nonces = flights.head, self._nonces(count)
-        packets = lane.outbox.packets[begin:stop]
-        icmp.stamp(packets, np.arange(first, first + count, dtype=np.uint64), nonces)
+        icmp.fill(lane.fields[begin:stop], np.arange(first, first + count, dtype=np.uint64), nonces)
         if lane.checksum:
-            icmp.checksum(packets)
+            icmp.checksum(lane.outbox.packets[begin:stop])
         at = flights.places(first, count)
-        flights.enter(at, lane.flights[begin:stop])
+        flights.enter(at, lane.words[begin:stop])
         flights.nonce[at], flights.slot[at], flights.channel[at] = nonces, slot, lane.channel
         flights.head += count
         self._wait()

@@ -47,6 +47,7 @@ class Sessions:
         self._wait = np.zeros(0, np.int64)
         self._next = np.zeros(0, np.int64)
         self._heard = np.zeros(0, np.int64)  # when it last answered, or was first missed
+        self._any_missed = False  # whether any streak, or wait, is not as at the beginning
         self._fresh: dict[Options, tuple[Channel, int]] = {}
         self._asked: dict[int, tuple[Suspect, int, Channel]] = {}
         self._queue: deque[int] = deque()
@@ -69,12 +70,15 @@ class Sessions:
 
     def heard(self, rows: RowArray, mono_ns: int) -> None:
         """These answered: nothing to suspect."""
-        self.streak[rows] = 0
         self._heard[rows] = mono_ns
-        self._wait[rows] = _FIRST_WAIT_NS
+        if self._any_missed:
+            self.streak[rows] = 0
+            self._wait[rows] = _FIRST_WAIT_NS
+            self._any_missed = bool((self.streak > 0).any() or (self._wait != _FIRST_WAIT_NS).any())
 
     def missed(self, rows: RowArray, mono_ns: int) -> None:
         """These were lost once more."""
+        self._any_missed = True
         self._heard[rows[self._heard[rows] == 0]] = mono_ns
         np.add.at(self.streak, rows, 1)
         dark = (self.streak[rows] >= SUSPICIOUS) & (mono_ns - self._heard[rows] >= DARK_NS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -31,18 +32,30 @@ class Column(IntEnum):
     LE = 8  # the first threshold
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spectrum:
-    """A sparse histogram over all probes: sorted distinct keys and their counts."""
+    """A sparse histogram over all probes: keys and their counts, sorted and distinct unless said otherwise."""
 
     keys: IntArray
     counts: npt.NDArray[np.uint32]
 
+    @cached_property
+    def cells(self) -> tuple[IntArray, IntArray]:
+        """(row, bucket) of each key."""
+        return np.divmod(self.keys, BUCKETS)
+
+    @cached_property
+    def reach(self) -> tuple[int, int]:
+        """Lowest and highest bucket; (BUCKETS, 0) of nothing."""
+        _, bucket = self.cells
+        return int(bucket.min(initial=BUCKETS)), int(bucket.max(initial=0))
+
     @staticmethod
     def of(keys: IntArray) -> Spectrum:
         """Count equal keys."""
-        distinct, counts = np.unique(keys, return_counts=True)
-        return Spectrum(distinct, counts.astype(np.uint32))
+        small = keys.astype(np.uint32) if keys.max(initial=0) < 1 << 32 else keys  # sorted in half the time
+        distinct, counts = np.unique(small, return_counts=True)
+        return Spectrum(distinct.astype(np.int64), counts.astype(np.uint32))
 
     @staticmethod
     def merge(parts: list[Spectrum]) -> Spectrum:
@@ -70,7 +83,7 @@ class Counted:
     """What a batch adds: the matrix, the spectrum, and the extremes (not additive, so apart)."""
 
     matrix: IntArray
-    spectrum: Spectrum
+    spectrum: Spectrum  # one key a received sample, as they came: it is sorted when its cell closes
     row: RowArray  # of the received samples
     rtt_us: IntArray
 
@@ -83,11 +96,9 @@ class Pairs:
     """
 
     def __init__(self, rows: int, depth: int) -> None:
-        self.depth = depth
-        self._slot = np.full((rows, depth), -2, np.int64)
-        self._rtt = np.zeros((rows, depth), np.int64)
-        self._batch = np.zeros((rows, depth), np.int64)
-        self._number = 0
+        self.depth = 1 << (depth - 1).bit_length()
+        self._slot = np.full((rows, self.depth), -2, np.int64)
+        self._rtt = np.zeros((rows, self.depth), np.int64)
 
     def grow(self, rows: int) -> None:
         """Make room for more probes."""
@@ -95,23 +106,28 @@ class Pairs:
         if more > 0:
             self._slot = np.pad(self._slot, ((0, more), (0, 0)), constant_values=-2)
             self._rtt = np.pad(self._rtt, ((0, more), (0, 0)))
-            self._batch = np.pad(self._batch, ((0, more), (0, 0)))
 
     def forget(self, rows: RowArray) -> None:
         """Begin these probes anew."""
         self._slot[rows] = -2
 
     def take(self, row: RowArray, slot: IntArray, rtt_us: IntArray) -> tuple[IntArray, IntArray]:
-        """Remember received samples; per sample, the sum in us and the number of pairs it completes."""
-        self._number += 1
-        here = slot % self.depth
-        self._slot[row, here], self._rtt[row, here], self._batch[row, here] = slot, rtt_us, self._number
-        before, after = (slot - 1) % self.depth, (slot + 1) % self.depth
-        has_before = self._slot[row, before] == slot - 1
-        has_after = (self._slot[row, after] == slot + 1) & (self._batch[row, after] != self._number)
-        total = np.where(has_before, np.abs(rtt_us - self._rtt[row, before]), 0)
-        total += np.where(has_after, np.abs(rtt_us - self._rtt[row, after]), 0)
-        return total, has_before.astype(np.int64) + has_after
+        """Remember received samples; per sample, the sum in us and the number of pairs it completes.
+
+        Successors are looked for before the batch is remembered and predecessors after: a pair within it counts once.
+        """
+        slots, rtts, wrap = self._slot.reshape(-1), self._rtt.reshape(-1), self.depth - 1
+        first = row.astype(np.int64) * self.depth
+        after = first + (slot + 1 & wrap)
+        has_after = slots.take(after) == slot + 1  # few, as a rule
+        total, found = np.zeros(len(row), np.int64), has_after.astype(np.int64)
+        if has_after.any():
+            total[has_after] = np.abs(rtt_us - rtts.take(after))[has_after]
+        here, before = first + (slot & wrap), first + (slot - 1 & wrap)
+        slots[here], rtts[here] = slot, rtt_us
+        has_before = slots.take(before) == slot - 1
+        total += np.abs(rtt_us - rtts.take(before)) * has_before
+        return total, found + has_before
 
 
 def microseconds(rtt_ns: IntArray) -> IntArray:
@@ -144,4 +160,5 @@ def count(samples: Samples, pairs: Pairs, thresholds_us: IntArray) -> Counted:
         matrix[Column.JITTER_PAIRS] = np.bincount(row, found, rows)
         for number, limits in enumerate(thresholds_us):
             tell(Column.LE + number, row[rtt_us <= limits[row]])
-    return Counted(matrix, Spectrum.of(row.astype(np.int64) * BUCKETS + bucket_of(rtt_us)), row, rtt_us)
+    keys = row.astype(np.int64) * BUCKETS + bucket_of(rtt_us)
+    return Counted(matrix, Spectrum(keys, np.ones(len(keys), np.uint32)), row, rtt_us)

@@ -18,6 +18,8 @@ from netsla.model import IntArray, RowArray, Span
 from netsla.sla.histogram import BUCKETS, Counts, FloatArray, quantiles
 from netsla.sla.tally import Spectrum
 
+_FOREVER = np.iinfo(np.int64).max
+
 
 class Window:
     """One window over the probes that have it.
@@ -32,6 +34,7 @@ class Window:
         self.span = span
         self.place: RowArray = np.full(0, -1, np.int32)
         self.rows: RowArray = np.empty(0, np.int32)  # by place; -1: the place is free
+        self._in_order = True  # whether each place is its row's number: then nothing has to be looked up
         self.since_k: IntArray = np.empty(0, np.int64)  # by place
         self.until_k: IntArray = np.empty(0, np.int64)  # by place: end of the calendar period
         self.matrix: IntArray = np.zeros((columns, 0), np.int64)
@@ -64,6 +67,7 @@ class Window:
             free = np.concatenate([free, self._extend(len(coming) - len(free))])
         self.place[coming] = free[: len(coming)]
         self.rows[free[: len(coming)]] = coming
+        self._in_order = bool((self.rows == np.arange(len(self.rows))).all())
         self.restart(self.place[np.flatnonzero(wanted & begin)], k)
 
     def hold(self, most: int) -> None:
@@ -97,7 +101,7 @@ class Window:
             self.missing[places] = 0
             self.histogram[places] = 0
             self.since_k[places] = k
-            self.until_k[places] = np.iinfo(np.int64).max
+            self.until_k[places] = _FOREVER
 
     def quantiles(self, shares: tuple[Fraction, ...], places: npt.NDArray[np.integer[Any]]) -> FloatArray:
         """As :func:`netsla.sla.histogram.quantiles`, of these places (or of sums of them)."""
@@ -114,14 +118,17 @@ class Window:
 
         `away` are the rows for which it does not count.
         """
-        places, rows = self._counting(k, matrix.shape[1])
-        part = matrix if self._is_whole(places, matrix) else matrix[:, rows]
-        here = slice(None) if len(places) == len(self.rows) else places
+        whole = self._in_order and matrix.shape[1] == len(self.rows) and self._all_count(k)
+        here: slice | RowArray = slice(None)
+        part = matrix
+        if not whole:
+            here, rows = self._counting(k, matrix.shape[1])
+            part = matrix[:, rows]
         if sign > 0:
             self.matrix[: len(part), here] += part
         else:
             self.matrix[: len(part), here] -= part
-        self._spread(k, spectrum, sign)
+        self._spread(spectrum, sign, None if whole else k)
         if away is not None and len(away):
             self.mark_away(k, matrix, away, sign)
 
@@ -154,22 +161,18 @@ class Window:
         places = np.flatnonzero(wanted).astype(np.int32)
         return places, self.rows[places]
 
-    def _is_whole(self, places: RowArray, matrix: IntArray) -> bool:
-        same = len(places) == matrix.shape[1] == len(self.rows)
-        return same and bool((self.rows == np.arange(len(self.rows))).all())
+    def _all_count(self, k: int) -> bool:
+        return bool(self.since_k.max(initial=0) <= k < self.until_k.min(initial=_FOREVER))
 
-    def _spread(self, k: int, spectrum: Spectrum, sign: int) -> None:
-        row, bucket = np.divmod(spectrum.keys, BUCKETS)
-        self._lowest = int(bucket.min(initial=self._lowest))
-        self._highest = int(bucket.max(initial=self._highest))
-        place = self.place[row]
-        mine = place >= 0
-        mine &= self.since_k[place] <= k
-        if self.span.calendar:
-            mine &= self.until_k[place] > k
-        index = place[mine].astype(np.int64) * BUCKETS + bucket[mine]
-        flat = self.histogram.reshape(-1)
-        if sign > 0:
-            flat[index] += spectrum.counts[mine]
-        else:
-            flat[index] -= spectrum.counts[mine]
+    def _spread(self, spectrum: Spectrum, sign: int, k: int | None) -> None:
+        """Into the histograms of those that count cell `k`; of all, in order of rows, if it is None."""
+        lowest, highest = spectrum.reach
+        self._lowest, self._highest = min(self._lowest, lowest), max(self._highest, highest)
+        index, counts = spectrum.keys, spectrum.counts
+        if k is not None:
+            row, bucket = spectrum.cells
+            place = self.place[row]
+            mine = (place >= 0) & (self.since_k[place] <= k) & (self.until_k[place] > k)
+            index, counts = (place.astype(np.int64) * BUCKETS + bucket)[mine], counts[mine]
+        spread = np.add if sign > 0 else np.subtract
+        spread.at(self.histogram.reshape(-1), index, counts.astype(self.histogram.dtype))

@@ -7,8 +7,6 @@ that it is found in echoes, in packets looped back with a time stamp, and in ful
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 
@@ -34,14 +32,18 @@ def requests(family: int, size: int, count: int, identifier: int = 0) -> Bytes:
 
 def stamp(packets: Bytes, numbers: Words, nonces: Words) -> None:
     """Write sequence and token into packets, in place."""
-    fields = packets.view(_fields(packets.shape[1]))[:, 0]
+    fill(fields(packets), numbers, nonces)
+
+
+def fill(fields: npt.NDArray[np.void], numbers: Words, nonces: Words) -> None:
+    """The same, into the :func:`fields` of packets."""
     fields["sequence"], fields["number"], fields["nonce"] = numbers & np.uint64(0xFFFF), numbers, nonces
 
 
-@lru_cache(64)
-def _fields(width: int) -> np.dtype[np.void]:
-    """What a send decides, of packets of so many bytes."""
-    return np.dtype(
+def fields(packets: Bytes) -> npt.NDArray[np.void]:
+    """What each send decides of packets, one record a packet in the same memory."""
+    width = packets.shape[1]
+    form = np.dtype(
         {
             "names": ["sequence", "number", "nonce"],
             "formats": [">u2", "<u8", "<u8"],
@@ -49,6 +51,8 @@ def _fields(width: int) -> np.dtype[np.void]:
             "itemsize": width,
         }
     )
+    record: npt.NDArray[np.void] = packets.view(form)[:, 0]
+    return record
 
 
 def checksum(packets: Bytes) -> None:

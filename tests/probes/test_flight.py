@@ -20,9 +20,14 @@ def enter(flights: Flights, count: int) -> range:
     return range(first, first + count)
 
 
+def run(flights: Flights, numbers: list[int], shift: int = 5) -> slice | None:
+    asked = np.array(numbers, np.uint64)
+    return flights.run(asked, asked + np.uint64(shift))
+
+
 def known(flights: Flights, numbers: list[int], shift: int = 5) -> list[bool]:
     asked = np.array(numbers, np.uint64)
-    return [bool(one) for one in flights.find(asked, asked + np.uint64(shift))[1]]
+    return [bool(one) for one in flights.find(asked, asked + np.uint64(shift))[2]]
 
 
 @pytest.mark.parametrize("start", [0, (1 << 16) - 700, (1 << 32) - 700, (1 << 62) - 700])
@@ -48,7 +53,7 @@ def test_any_number_may_be_asked(numbers: list[int]) -> None:
     flights = Flights()
     enter(flights, 1024)
     asked = np.array(numbers, np.uint64)
-    place, ours = flights.find(asked, asked ^ np.uint64(1 << 40))
+    place, _, ours = flights.find(asked, asked ^ np.uint64(1 << 40))
     assert ((place >= 0) & (place < flights.size)).all()
     assert not ours.any()
 
@@ -80,3 +85,29 @@ def test_places_are_the_numbers_modulo_the_ring(first: int, count: int) -> None:
     flights = Flights(1024)
     places = np.arange(flights.size)[flights.places(first, count)]
     assert places.tolist() == [number % 1024 for number in range(first, first + count)]
+
+
+def test_a_run_is_found_whole_or_not_at_all() -> None:
+    flights = Flights(1024)
+    enter(flights, 700)
+    assert run(flights, list(range(300, 700))) == slice(300, 700)
+    assert run(flights, [300, 302]) is None
+    assert run(flights, [301, 300]) is None
+    assert run(flights, [698, 699, 700]) is None  # not yet given
+    assert run(flights, [5, 6], shift=6) is None
+    flights.state[6] = flight.FREE
+    assert run(flights, [5, 6]) is None
+    enter(flights, 700)
+    assert run(flights, [1022, 1023, 1024]) is None  # around the end of the ring
+    assert run(flights, [1024, 1025]) == slice(0, 2)
+    assert run(flights, [375, 376]) is None  # overwritten, in part
+    assert run(flights, [376, 377]) == slice(376, 378)
+
+
+def test_what_is_found_is_handed_out_with_its_place() -> None:
+    flights = Flights(1024)
+    enter(flights, 20)
+    asked = np.array([7, 3], np.uint64)
+    place, there, ours = flights.find(asked, asked + np.uint64(5))
+    assert place.tolist() == there["row"].tolist() == [7, 3]
+    assert ours.all()

@@ -122,3 +122,14 @@ def test_a_host_that_allows_no_socket_asks_nobody(namespace: Namespace, sessions
     sessions.ask(Suspect(1, Options(4, source="10.88.0.1"), "10.1.0.1"), START)
     sessions.ask(SUSPECT, START)  # no route
     assert sessions._asked == {}
+
+
+def test_an_answer_of_another_row_clears_nothing(sessions: Sessions) -> None:
+    darken(sessions, 2)
+    sessions.heard(rows(1), START + DARK_NS)
+    assert sessions.streak[2] >= SUSPICIOUS
+    sessions.heard(rows(2), START + DARK_NS)
+    assert sessions.streak[2] == 0
+    darken(sessions, 2, until=START + SECOND)
+    sessions.heard(rows(2), START + DARK_NS)
+    assert sessions.streak[2] == 0
