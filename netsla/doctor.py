@@ -49,6 +49,7 @@ def examine(plan: Plan) -> list[Finding]:
         *buffers(_read, rate),
         *stamps(_read),
         *counters(_read, tcp),
+        *returns(_read),
         *families(_read),
         *descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[1], tcp),
         *clock(_adjtimex()),
@@ -144,6 +145,20 @@ def counters(read: Read, handshakes: float) -> Iterator[Finding]:
             "this kernel (before Linux 6.7) does not count what leaves: a SYN that a firewall of this host drops "
             "may count as lost",
             "let the firewall of this host pass what the agent sends",
+        )
+
+
+def returns(read: Read) -> Iterator[Finding]:
+    """Whether the host drops what comes in by another link than it would answer by: a reply so dropped looks lost.
+
+    The kernel counts them all together, whoever sent them, so that no probe can be excused by it.
+    """
+    lines = [line.split() for line in (read("/proc/net/netstat") or "").splitlines() if line.startswith("TcpExt:")]
+    dropped = int(dict(zip(*lines, strict=True)).get("IPReversePathFilter", "0")) if len(lines) == 2 else 0
+    if dropped:
+        yield Finding(
+            f"the reverse path filter of this host has dropped {dropped} packets: replies among them count as lost",
+            "sysctl -w net.ipv4.conf.all.rp_filter=2, if replies may come in by another link than probes leave by",
         )
 
 

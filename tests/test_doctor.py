@@ -51,6 +51,10 @@ def test_the_rest_is_said_when_it_limits_and_not_otherwise() -> None:
     assert [f.fact.split()[0] for f in doctor.stamps(HOST.get)] == ["net.core.tstamp_allow_data"]
     assert list(doctor.stamps(dict[str, str]().get)) == []
     assert len(list(doctor.families(HOST.get))) == 1
+    kept = {"/proc/net/netstat": "TcpExt: SyncookiesSent IPReversePathFilter\nTcpExt: 3 7\nIpExt: InOctets\nIpExt: 9\n"}
+    assert "dropped 7 packets" in next(doctor.returns(kept.get)).fact
+    assert list(doctor.returns({"/proc/net/netstat": kept["/proc/net/netstat"].replace("3 7", "3 0")}.get)) == []
+    assert list(doctor.returns(dict[str, str]().get)) == []
     assert len(list(doctor.counters({"/proc/net/snmp": "Ip: OutRequests\nIp: 7\n"}.get, handshakes=0.1))) == 1
     assert list(doctor.counters({"/proc/net/snmp": "Ip: OutRequests OutTransmits\nIp: 7 7\n"}.get, 0.1)) == []
     assert list(doctor.counters(dict[str, str]().get, handshakes=0)) == []
