@@ -161,7 +161,11 @@ def test_both_socket_kinds_denied_is_said_with_its_remedy(tmp_path: Path) -> Non
         sysctl(lab.near, "net.ipv4.ping_group_range=1 0")
         agent = lab.agent(config.replace("[ping]", "[ping, tcp]"), BARE)
         status = agent.until(
-            lambda now: now["probes"][0]["totals"]["unmeasured"] >= 3 and now["probes"][1]["totals"]["received"] >= 3
+            lambda now: (
+                now["agent"]["problems"]  # told once a second
+                and now["probes"][0]["totals"]["unmeasured"] >= 3
+                and now["probes"][1]["totals"]["received"] >= 3
+            )
         )
         (problem,) = status["agent"]["problems"]
         assert "ping_group_range" in problem
