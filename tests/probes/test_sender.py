@@ -97,11 +97,20 @@ def test_an_error_that_is_pending_after_its_entry_was_read_fails_nobody() -> Non
     assert host.left == list(range(10))
 
 
-def test_every_reason_of_the_kernel_has_its_name() -> None:
-    assert {REASONS[one] for one in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL)} == {Reason.NO_ROUTE}
-    assert {REASONS[one] for one in (errno.EPERM, errno.EACCES)} == {Reason.PROHIBITED}
-    assert {REASONS[one] for one in (errno.EAGAIN, errno.ENOBUFS)} == {Reason.BUFFER_FULL}
-    assert {REASONS[one] for one in (errno.ENETDOWN, errno.ENODEV)} == {Reason.INTERFACE_DOWN}
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        ((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL), Reason.NO_ROUTE),
+        ((errno.EPERM, errno.EACCES), Reason.PROHIBITED),
+        ((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM), Reason.BUFFER_FULL),
+        ((errno.EMSGSIZE,), Reason.MESSAGE_TOO_LONG),
+        ((errno.EADDRNOTAVAIL,), Reason.SOURCE_GONE),
+        ((errno.EMFILE, errno.ENFILE), Reason.NO_DESCRIPTORS),
+        ((errno.ENETDOWN, errno.ENODEV, errno.ENXIO), Reason.INTERFACE_DOWN),
+    ],
+)
+def test_every_refusal_of_the_kernel_has_its_reason(errors: tuple[int, ...], reason: Reason) -> None:
+    assert {REASONS.get(error) for error in errors} == {reason}
 
 
 @pytest.mark.netns
