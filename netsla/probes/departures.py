@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsla.model import SECOND, Reason
+from netsla.model import MILLISECOND, SECOND, Reason
 from netsla.probes.faults import CUT_OFF, REFUSALS
 from netsla.probes.links import SETTLE_NS, Links
 from netsla.probes.netlink import Ask, Neighbour, is_near, word_of
 
-_COUNT_NS = SECOND  # between two looks at the tables of neighbours
+_COUNT_NS = SECOND  # between two looks at the tables of neighbours, 80 us, at most
+_COUNTED_NS = 10 * MILLISECOND  # and at least: where many are to be judged singly
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _SPEAKS_FOR_ITSELF = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 """What our own host tells, too, when it cannot hand a packet on."""
@@ -47,7 +48,7 @@ class Departures:
         self._refused: dict[int, tuple[int, Reason]] = {}
         self._overflows: dict[int, int] = {}  # of the table of neighbours, by family
         self._overflowed_ns: dict[int, int] = {}  # when we last learnt of one
-        self._next_count = 0
+        self._counted_ns = -SECOND
 
     def poll(self, mono_ns: int) -> None:
         """What our own links did up to now; begins to watch, in the calling thread's network namespace."""
@@ -55,11 +56,11 @@ class Departures:
             self._open = True
             self.links.open(mono_ns)
         self.links.poll(mono_ns)
-        if mono_ns >= self._next_count:
+        if mono_ns >= self._counted_ns + _COUNT_NS:
             self._count_overflows(mono_ns)
 
     def _count_overflows(self, mono_ns: int) -> None:
-        self._next_count = mono_ns + _COUNT_NS
+        self._counted_ns = mono_ns
         for family in _FAMILIES:
             count = self.links.overflows(family)
             if count is not None:
@@ -102,7 +103,8 @@ class Departures:
                 continue  # a handshake is short
             for i in np.flatnonzero(fault.concerns(link, words) & fault.during(begin, end, SETTLE_NS)).tolist():
                 found[i] = fault.reason if found[i] is None else found[i]
-        self._count_overflows(mono_ns)
+        if mono_ns >= self._counted_ns + _COUNTED_NS and None in found:
+            self._count_overflows(mono_ns)
         for i, one in enumerate(some):
             if found[i] is None and self._had_no_place(one, asks[i], ways[i]):
                 found[i] = Reason.BUFFER_FULL
