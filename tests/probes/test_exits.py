@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 
 import pytest
 
-from netsla.model import MILLISECOND, SECOND, ProbeSpec, ProbeType, Reason, Samples, Target
+from netsla.model import MILLISECOND, SECOND, Outcome, ProbeSpec, ProbeType, Reason, Samples, Target
 from netsla.probes.exits import Exits, Toll, toll_of
 from netsla.probes.tcp import TcpProber
 from tests.probes.wiring import HandClock, Namespace, count, reasons
@@ -157,7 +157,7 @@ def test_the_kernel_counts_in_the_call_itself(namespace: Namespace, family: int,
     """In a namespace where nobody else sends."""
     exits = Exits()
     exits.open()
-    with closing(exits), socket.socket(family, socket.SOCK_DGRAM) as one:
+    with contextlib.closing(exits), socket.socket(family, socket.SOCK_DGRAM) as one:
         before = exits.before({family}, NOW)[family]
         one.sendto(b"x", (address, 9))
         after = exits.before({family}, NOW)[family]
@@ -242,3 +242,37 @@ def test_what_was_in_doubt_and_is_answered_ends_the_doubt() -> None:
         samples = ask(exits, server.getsockname()[1], 3.0)
     assert set(count(samples)) == {"ANSWERED"}
     assert exits.asked == 3 + len(samples), "four SYNs at first, one each from then on"
+
+
+def test_each_family_is_judged_by_its_own_counters(silent: int) -> None:
+    """In one party: what stands still for IPv4 says nothing of IPv6."""
+
+    class Both(Told):
+        def before(self, families: set[int], mono_ns: int) -> dict[int, Toll]:
+            return dict.fromkeys(families, Toll(100, 100))
+
+        def is_on_guard(self, mono_ns: int) -> bool:
+            return False
+
+        def _read(self, family: int) -> Toll:
+            return Toll(108, 100 if family == V4 else 108)
+
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober._exits = Both(Toll(0, 0))
+    spec = ProbeSpec("t", ProbeType.TCP, port=silent, interval_ns=100 * MILLISECOND, timeout_ns=90 * MILLISECOND)
+    with socket.create_server(("::1", silent), family=V6, backlog=0) as full, contextlib.ExitStack() as held:
+        for _ in range(4):
+            one = held.enter_context(socket.socket(V6))
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        prober.load([Target(row, f"a/e{row}/t", ("127.0.0.1", "::1")[row % 2], spec) for row in range(16)])
+        prober.step()
+        prober._alone = False
+        for _ in range(20):
+            clock.ahead += 100 * MILLISECOND
+            prober.step()
+        prober.stop()
+    samples = Samples.join(prober.drain())
+    assert set(samples.outcome[samples.row % 2 == 0].tolist()) == {Outcome.UNMEASURED}
+    assert set(samples.outcome[samples.row % 2 == 1].tolist()) == {Outcome.LOST}
