@@ -239,6 +239,27 @@ def test_the_last_hour_is_shown_while_the_past_is_read_back(tmp_path: Path) -> N
     kill(again)
 
 
+def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 60)
+    for _ in range(120):
+        drive.second(Outcome.LOST)
+        history.keep(drive.engine.step(drive.now), drive.engine, drive.now)
+    live(history, drive, 60)
+    history.close()
+    again = History(tmp_path)
+    again.start({})
+    fleet = Drive(PLAN, drive.now).fleet
+    again.adopt(fleet)
+    again.wait(fleet)
+    asked: list[int] = []
+    assert again.stand_in(lambda: StandIn(fleet, {}, {}, drive.now, asked.append))
+    assert asked == []
+    (hour,) = [window for window in again.view(drive.now, NOBODY, {}).windows if window.name == "1h"]
+    assert (int(hour.sent[0]), int(hour.received[0])) == (240, 120)
+    kill(again)
+
+
 def test_nobody_stands_in_where_nothing_is_to_be_read(tmp_path: Path) -> None:
     history, drive, _ = begin(tmp_path)
     live(history, drive, 5)

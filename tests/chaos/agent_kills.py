@@ -49,6 +49,7 @@ from tests.store.killing import check_sound
 GRIDS = (1, 10, 2, 5)  # seconds of a cell, by site
 _FRESH_S = 2.5  # a status is made of the last turn
 _TELL_EVERY = 25  # kills
+_FAR_BACK = 40  # lives; what was open before is closed by now, unless none of them had its windows back
 _WINDOW_S = 300  # the window whose counts are held against the wire
 
 
@@ -242,7 +243,7 @@ class Site:
 
     def _hold(self, copy: Path) -> list[str]:
         wire = self.wire()
-        begin = self.lives[max(len(self.lives) - 40, 0)].launched_ns  # older cells cannot have changed any more
+        begin = self.lives[max(len(self.lives) - _FAR_BACK, 0)].launched_ns
         first, last = (int(at // SECOND // self.seconds) for at in (begin, time.time_ns()))
         with Archive(copy / "ledger.db").open() as look:
             kept = Kept.read(look, first, last + 1, self.seconds, FLEET)
