@@ -14,10 +14,9 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from netsla.store.checkup import Checkup, is_broken
 from netsla.store.footing import Footing
 from netsla.store.hang import Hang
 from netsla.store.readonly import connect_readonly
+from netsla.store.worklist import Piece, Worklist
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,6 @@ _BUSY_MS = 2000  # another process (a report that reads) may hold the file so lo
 _WAL_BYTES = 16 * 2**20  # the log file is cut back to this after a checkpoint
 _CHECK_BYTES = 64 * 2**20  # read through in about 0.1 s
 _SHOWN_S = 20.0  # what became of a file is a problem for so long: a scrape sees it, and it is over within 30 s
-_SMALL = 256  # bytes that a piece of work takes at least
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -53,16 +52,6 @@ class Schema:
     rescued: Callable[[sqlite3.Connection, rescue.Rescue], None] | None = None  # record what happened
 
 
-@dataclass(slots=True)
-class _Piece:
-    """Work that waits."""
-
-    work: Work
-    weight: int
-    dropped: Callable[[], None] | None
-    future: Future[Any] = field(default_factory=Future)
-
-
 class Database:
     """A file, its writer thread and its standing problem. All methods may be called from any thread."""
 
@@ -71,12 +60,8 @@ class Database:
     ) -> None:
         self.path = path
         self._schema = schema
-        self._quota_bytes, self._backlog_bytes = quota_bytes, backlog_bytes
-        self._wake = threading.Condition()
-        self._queue: deque[_Piece] = deque()
-        self._queued_bytes = 0
-        self._given_up = 0
-        self._ending = False
+        self._quota_bytes = quota_bytes
+        self._waiting: Worklist[Work] = Worklist(backlog_bytes)
         self._closing = threading.Event()
         self._deadline = 0.0
         self._together = _TOGETHER
@@ -101,30 +86,14 @@ class Database:
         `weight` is what it keeps in memory, in bytes. With `dropped`, it may be given up when the disk is away
         for too long: that is then called, and the future is cancelled.
         """
-        piece = _Piece(work, max(weight, _SMALL), dropped)
-        given_up: list[_Piece] = []
-        with self._wake:
-            if self._ending:
-                piece.future.cancel()
-                return piece.future
-            self._queue.append(piece)
-            self._queued_bytes += piece.weight
-            if self._queued_bytes > self._backlog_bytes:
-                given_up = self._give_up()
-            self._wake.notify()
-        for one in given_up:
-            one.future.cancel()
-            if one.dropped:
-                one.dropped()
-        return piece.future
+        return self._waiting.add(work, weight, dropped)
 
     def problems(self) -> tuple[str, ...]:
         """What stands between us and the disk now."""
         mended = self._mended if time.monotonic() < self._mended_at + _SHOWN_S else ""
-        with self._wake:
-            problem = self._hang.problem() or self._problem
-            text = f"{problem}; {len(self._queue)} writes wait in memory" if problem else ""
-            text += f", {self._given_up} were given up" if text and self._given_up else ""
+        problem, given_up = self._hang.problem() or self._problem, self._waiting.given_up
+        text = f"{problem}; {len(self._waiting)} writes wait in memory" if problem else ""
+        text += f", {given_up} were given up" if text and given_up else ""
         return tuple(one for one in (text, self._notice, mended) if one)
 
     @contextlib.contextmanager
@@ -143,59 +112,25 @@ class Database:
     def report_corrupt(self) -> None:
         """A reader met broken contents: have the file looked at, and rescued if need be."""
         self._suspect.set()
-        with self._wake:
-            self._wake.notify()
+        self._waiting.rouse()
 
     def close(self, seconds: float = 10.0) -> int:
         """Write what waits, at most for so long, and end; returns how many writes were lost."""
-        with self._wake:
-            self._ending, self._deadline = True, time.monotonic() + seconds
-            self._closing.set()
-            self._wake.notify()
+        self._deadline = time.monotonic() + seconds
+        self._closing.set()
+        self._waiting.end()
         if self._thread.is_alive():
             self._thread.join()
-        lost = [piece for piece in self._queue if not piece.future.done()]
-        for piece in lost:
-            piece.future.cancel()
+        lost = self._waiting.abandon()
         if lost:
-            log.error("%s: %d writes are lost: %s", self.path.name, len(lost), self._problem)
-        return len(lost)
-
-    # --- the queue ----------------------------------------------------------------------------------
-
-    def _give_up(self) -> list[_Piece]:
-        """Over the bound: let go of the oldest that may be let go."""
-        gone = []
-        for piece in [piece for piece in self._queue if piece.dropped]:
-            if self._queued_bytes <= self._backlog_bytes:
-                break
-            self._queue.remove(piece)
-            self._queued_bytes -= piece.weight
-            gone.append(piece)
-        self._given_up += len(gone)
-        return gone
-
-    def _take(self) -> list[_Piece] | None:
-        """Wait for work; [] when it is time to look after the file, None at the end."""
-        with self._wake:
-            if not self._queue and not self._ending and not self._suspect.is_set():
-                self._wake.wait(_LOOK_S)
-            if not self._queue:
-                return None if self._ending else []
-            batch = [self._queue.popleft() for _ in range(min(self._together, len(self._queue)))]
-            self._queued_bytes -= sum(piece.weight for piece in batch)
-            return batch
-
-    def _put_back(self, batch: list[_Piece]) -> None:
-        with self._wake:
-            self._queue.extendleft(reversed(batch))
-            self._queued_bytes += sum(piece.weight for piece in batch)
+            log.error("%s: %d writes are lost: %s", self.path.name, lost, self._problem)
+        return lost
 
     # --- the thread ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
         pause = _FIRST_RETRY_S
-        while (batch := self._take()) is not None:
+        while (batch := self._waiting.take(self._together, _LOOK_S)) is not None:
             batch = [piece for piece in batch if not piece.future.cancelled()]
             try:
                 with self._hang.watched():
@@ -203,7 +138,8 @@ class Database:
                     if batch:
                         self._transact(batch)
             except (sqlite3.Error, OSError) as fault:
-                self._put_back(batch)
+                self._waiting.put_back(batch)
+                self._waiting.rouse()  # what befell the file is looked after, though nothing may wait to be written
                 if self._makes_room(fault, len(batch)):
                     continue
                 self._stumble(fault)
@@ -247,22 +183,20 @@ class Database:
         problem = f"{self.path.name}: {what}: {remedy}"
         if problem != self._problem:
             log.error("%s (%s)", problem, fault)
-        with self._wake:
-            self._problem = problem
+        self._problem = problem
 
     def _recover(self) -> None:
         self._together = min(2 * self._together, _TOGETHER)
         if self._problem:
             log.warning("%s: writing again", self.path.name)
-            with self._wake:
-                self._problem = ""
+            self._problem = ""
 
-    def _transact(self, batch: list[_Piece]) -> None:
+    def _transact(self, batch: list[Piece[Work]]) -> None:
         """All of it or nothing; a piece that is wrong in itself fails alone."""
         connection = self._connection
         assert connection is not None
         connection.execute("BEGIN IMMEDIATE")
-        done: list[tuple[_Piece, Any, BaseException | None]] = []
+        done: list[tuple[Piece[Work], Any, BaseException | None]] = []
         for piece in batch:
             connection.execute("SAVEPOINT piece")
             try:

@@ -51,45 +51,15 @@ class OwnMetrics(Collector):
         return iter(()) if self._view is None else self._families(self._view)
 
     def _families(self, view: AgentView) -> Iterator[Metric]:
-        build = GaugeMetricFamily("netsla_build_info", "The running version; always 1.", labels=("version", "agent"))
-        build.add_metric((view.version, view.name), 1)
-        yield build
+        build = ((view.version, view.name), 1)
+        yield _gauge("netsla_build_info", "The running version; always 1.", [build], "version", "agent")
         if "smokeping" in self._compat:  # by it dashboards know which probers there are
-            other = GaugeMetricFamily(
-                "smokeping_prober_build_info", "What stands in for it; always 1.", labels=("version",)
-            )
-            other.add_metric((f"netsla {view.version}",), 1)
-            yield other
-        yield GaugeMetricFamily(
-            "netsla_start_time_seconds", "When the agent started (Unix time).", view.started_ns / 1e9
-        )
-        yield GaugeMetricFamily(
-            "netsla_config_last_reload_successful",
-            "1 unless the last reload was refused.",
-            float(view.reload_ok),
-        )
-        yield GaugeMetricFamily("netsla_problems", "Standing problems of the agent.", len(view.problems))
-        parts = GaugeMetricFamily(
-            "netsla_part_problems", "Standing problems of one part of the agent.", labels=("part",)
-        )
-        for part, count in view.parts:
-            parts.add_metric((part,), count)
-        yield parts
-        yield GaugeMetricFamily(
-            "netsla_outbox_pending", "Events that some sink has still to be told.", view.outbox_pending
-        )
-        connected = GaugeMetricFamily(
-            "netsla_mqtt_connected", "1 while the broker takes what we publish; absent without a broker.", labels=()
-        )
-        if view.mqtt_connected is not None:
-            connected.add_metric((), float(view.mqtt_connected))
-        yield connected
-        yield CounterMetricFamily(
-            "netsla_receive_drops",
-            "Packets that our own receive buffers dropped.",
-            view.receive_drops,
-        )
-        yield CounterMetricFamily("netsla_clock_steps", "Steps of the wall clock that were noticed.", view.clock_steps)
+            other = ((f"netsla {view.version}",), 1)
+            yield _gauge("smokeping_prober_build_info", "What stands in for it; always 1.", [other], "version")
+        yield from _standing(view)
+        drops, steps = "Packets that our own receive buffers dropped.", "Steps of the wall clock that were noticed."
+        yield CounterMetricFamily("netsla_receive_drops", drops, view.receive_drops)
+        yield CounterMetricFamily("netsla_clock_steps", steps, view.clock_steps)
         if view.lateness_counts and len(view.lateness_counts) == len(self._bounds) + 1:
             yield self._lateness(view)
 
@@ -102,3 +72,26 @@ class OwnMetrics(Collector):
             (), list(zip(edges, accumulate(view.lateness_counts), strict=True)), view.lateness_sum_seconds
         )
         return family
+
+
+def _standing(view: AgentView) -> Iterator[Metric]:
+    """What is so now."""
+    began, reloaded = "When the agent started (Unix time).", "1 unless the last reload was refused."
+    yield GaugeMetricFamily("netsla_start_time_seconds", began, view.started_ns / 1e9)
+    yield GaugeMetricFamily("netsla_config_last_reload_successful", reloaded, float(view.reload_ok))
+    yield GaugeMetricFamily("netsla_problems", "Standing problems of the agent.", len(view.problems))
+    parts = [((part,), count) for part, count in view.parts]
+    yield _gauge("netsla_part_problems", "Standing problems of one part of the agent.", parts, "part")
+    pending = "Events that some sink has still to be told."
+    yield GaugeMetricFamily("netsla_outbox_pending", pending, view.outbox_pending)
+    connected = "1 while the broker takes what we publish; absent without a broker."
+    taken = [] if view.mqtt_connected is None else [((), float(view.mqtt_connected))]
+    yield _gauge("netsla_mqtt_connected", connected, taken)
+
+
+def _gauge(name: str, text: str, samples: Sequence[tuple[tuple[str, ...], float]], *labels: str) -> Metric:
+    """A family with a sample for each set of label values."""
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family

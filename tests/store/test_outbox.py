@@ -239,7 +239,7 @@ def test_a_deleted_file_loses_nothing(opened: Open, tmp_path: Path) -> None:
 def test_when_single_writes_were_given_up_all_is_written_at_once(tmp_path: Path) -> None:
     (tmp_path / "way").write_text("in the way")
     box = Outbox(tmp_path / "way" / "outbox.db", ("mqtt",), collapse)
-    box.database._backlog_bytes = 5000
+    box.database._waiting._bound_bytes = 5000
     box.start()
     for number in range(50):
         box.put({f"o{number}": b"open"}, [event(number, f"o{number}")])
