@@ -28,7 +28,10 @@ _SPEAKS_FOR_ITSELF = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A handshake that was not answered: `bound` if its source address is prescribed; times are monotonic ns."""
+    """A handshake that was not answered: `bound` if its source address is prescribed; times are monotonic ns.
+
+    `silent`: no error ended it.
+    """
 
     row: int
     sock: socket.SocketType
@@ -37,6 +40,7 @@ class Departure:
     dscp: int
     begin_ns: int
     end_ns: int
+    silent: bool
 
 
 class Departures:
@@ -101,14 +105,24 @@ class Departures:
         for fault in self.links.since(int(begin.min())):
             if fault.over:
                 continue  # a handshake is short
-            for i in np.flatnonzero(fault.concerns(link, words) & fault.during(begin, end, SETTLE_NS)).tolist():
-                found[i] = fault.reason if found[i] is None else found[i]
+            concerned = fault.concerns(link, words) & fault.during(begin, end, SETTLE_NS)
+            meanwhile = fault.during(begin, end)
+            for i in np.flatnonzero(concerned).tolist():
+                if found[i] is None and (meanwhile[i] or not self._surely_left(some[i], asks[i], mono_ns)):
+                    found[i] = fault.reason
         if mono_ns >= self._counted_ns + _COUNTED_NS and None in found:
             self._count_overflows(mono_ns)
         for i, one in enumerate(some):
             if found[i] is None and self._had_no_place(one, asks[i], ways[i]):
                 found[i] = Reason.BUFFER_FULL
         return found
+
+    def _surely_left(self, one: Departure, ask: Ask, mono_ns: int) -> bool:
+        """Whether a SYN that was sent when a link was back did not have to wait for a neighbour's address.
+
+        What waited in vain ends with an error, or was put out of a full queue without a word.
+        """
+        return one.silent and self.links.takes_since(ask) > mono_ns - one.begin_ns
 
     def _had_no_place(self, one: Departure, ask: Ask, way: int) -> bool:
         """Whether the SYN was dropped since the table of neighbours was full: who takes it is still not in there.

@@ -113,6 +113,10 @@ class Links:
         """See :meth:`netsla.probes.netlink.Inquiry.neighbour`."""
         return self._inquiry.neighbour(ask) if self._inquiry is not None else Neighbour.UNTOLD
 
+    def takes_since(self, ask: Ask) -> int:
+        """See :meth:`netsla.probes.netlink.Inquiry.takes_since`."""
+        return self._inquiry.takes_since(ask) if self._inquiry is not None else 0
+
     def overflows(self, family: int) -> int | None:
         """See :meth:`netsla.probes.netlink.Inquiry.overflows`."""
         return self._inquiry.overflows(family) if self._inquiry is not None else None

@@ -20,7 +20,8 @@ _GROUPS = 1 | 0x10 | 0x100  # RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADD
 _HEAD, _LINK, _ADDRESS, _ROUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=BBBBi"), 12
 _ATTRIBUTE, _NEIGHBOUR = struct.Struct("=HH"), struct.Struct("=BxxxiHBB")
 _IFLA_NAME, _IFLA_MTU, _IFLA_CARRIER_DOWN_COUNT, _IFA_ADDRESS, _IFA_LOCAL = 3, 4, 48, 1, 2
-_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_VIA, _RTA_IP_PROTO, _NDA_DST = 1, 2, 4, 5, 18, 27, 1
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_VIA, _RTA_IP_PROTO, _NDA_DST, _NDA_CACHEINFO = 1, 2, 4, 5, 18, 27, 1, 3
+_CLOCK_TICK_NS = 10_000_000  # USER_HZ
 _NDTA_STATS, _TABLE, _FULL_AT = 7, 4, 80  # of a neighbour table: bytes of its head, where ndts_table_fulls is
 _INCOMPLETE, _FAILED = 0x01, 0x20  # NUD_*, of a neighbour that does not tell its hardware address
 _SCOPE_LINK, _SCOPE_HOST = 253, 254
@@ -204,20 +205,32 @@ class Inquiry:
 
     def neighbour(self, ask: Ask) -> Neighbour:
         """Who takes a packet on its way: the next router, or the target itself."""
-        kind, body = self._answer(_request(0, ask))
-        if kind != _NEWROUTE:
-            return Neighbour.UNTOLD
-        way = _attributes(body[_ROUTE:])
-        link = int.from_bytes(way.get(_RTA_OIF, b""), "little", signed=True)
-        hop = way.get(_RTA_GATEWAY) or way.get(_RTA_VIA, b"")[2:] or ask.target
-        family = socket.AF_INET if len(hop) == 4 else socket.AF_INET6
-        wanted = _NEIGHBOUR.pack(family, link, 0, 0, 0) + _attribute(_NDA_DST, hop)
-        kind, body = self._answer(_HEAD.pack(_HEAD.size + len(wanted), _GETNEIGH, _REQUEST, 0, 0) + wanted)
+        kind, body = self._entry(ask)
         if kind == _NEWNEIGH:
             state = _NEIGHBOUR.unpack_from(body)[2]
             return Neighbour.SILENT if state & (_INCOMPLETE | _FAILED) else Neighbour.TAKES
         unknown = kind == _ERROR and int.from_bytes(body[:4], "little", signed=True) == -errno.ENOENT
         return Neighbour.UNKNOWN if unknown else Neighbour.UNTOLD
+
+    def takes_since(self, ask: Ask) -> int:
+        """For how many ns that one has been taking packets, at least; 0 if it does not, or nobody knows."""
+        kind, body = self._entry(ask)
+        if kind != _NEWNEIGH or _NEIGHBOUR.unpack_from(body)[2] & (_INCOMPLETE | _FAILED):
+            return 0
+        found = _attributes(body[_NEIGHBOUR.size :]).get(_NDA_CACHEINFO, b"")
+        return int.from_bytes(found[8:12], "little") * _CLOCK_TICK_NS  # struct nda_cacheinfo: ndm_updated
+
+    def _entry(self, ask: Ask) -> tuple[int, bytes]:
+        """The entry of the table of neighbours for who takes a packet on its way: (type, body) of the answer."""
+        kind, body = self._answer(_request(0, ask))
+        if kind != _NEWROUTE:
+            return 0, b""
+        way = _attributes(body[_ROUTE:])
+        link = int.from_bytes(way.get(_RTA_OIF, b""), "little", signed=True)
+        hop = way.get(_RTA_GATEWAY) or way.get(_RTA_VIA, b"")[2:] or ask.target
+        family = socket.AF_INET if len(hop) == 4 else socket.AF_INET6
+        wanted = _NEIGHBOUR.pack(family, link, 0, 0, 0) + _attribute(_NDA_DST, hop)
+        return self._answer(_HEAD.pack(_HEAD.size + len(wanted), _GETNEIGH, _REQUEST, 0, 0) + wanted)
 
     def overflows(self, family: int) -> int | None:
         """How often the host's table of neighbours had no place for one more; some 40 us."""

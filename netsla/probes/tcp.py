@@ -385,7 +385,7 @@ class TcpProber:
     def _lose(self, calls: list[_Call]) -> int:
         """Lost, unless our own host is to blame; returns how many are."""
         lost = 0
-        for call, reason in zip(calls, self._why(calls), strict=True):
+        for call, reason in zip(calls, self._why(calls, silent=True), strict=True):
             if reason is None:
                 lost += 1
                 self._tell(call.route, call.slot, call.wall_ns, Outcome.LOST)
@@ -393,12 +393,12 @@ class TcpProber:
                 self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=reason)
         return lost
 
-    def _why(self, calls: list[_Call]) -> list[Reason | None]:
+    def _why(self, calls: list[_Call], *, silent: bool = False) -> list[Reason | None]:
         """What our own host did while these were under way."""
         if not calls:
             return []
         mono = self._clock.mono()
-        reasons = self._departures.reasons_for([_departure(call, mono) for call in calls], mono)
+        reasons = self._departures.reasons_for([_departure(call, mono, silent=silent) for call in calls], mono)
         return [
             Reason.OVERRUN if reason is None and call.mono_ns <= self._deaf_ns else reason
             for call, reason in zip(calls, reasons, strict=True)
@@ -430,8 +430,9 @@ class TcpProber:
         self._records = []
 
 
-def _departure(call: _Call, mono: int) -> Departure:
+def _departure(call: _Call, mono: int, *, silent: bool) -> Departure:
     spec, address = call.route.spec, call.route.address
     assert address is not None
     end = min(mono, call.mono_ns + spec.timeout_ns)
-    return Departure(call.route.row, call.sock, address[0], spec.source is not None, spec.dscp, call.mono_ns, end)
+    bound = spec.source is not None
+    return Departure(call.route.row, call.sock, address[0], bound, spec.dscp, call.mono_ns, end, silent)

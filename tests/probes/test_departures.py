@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from netsla.model import MILLISECOND, Outcome, ProbeSpec, ProbeType, Reason, Samples, Target
+from netsla.model import MILLISECOND, SECOND, Outcome, ProbeSpec, ProbeType, Reason, Samples, Target
 from netsla.probes.netlink import Neighbour
 from netsla.probes.tcp import TcpProber
 from tests.probes.wiring import HandClock, Namespace, count, reasons, target
@@ -119,6 +119,21 @@ def test_losses_are_losses_again(namespace: Namespace, veth: Namespace, calls: M
     veth.ip("link", "set", "far", "up")
     one.run(7000)
     assert set(count(one.run(1000))) == {"LOST"}
+
+
+@pytest.mark.parametrize(("since", "outcome"), [(20 * SECOND, "LOST"), (0, "UNMEASURED"), (SECOND // 2, "UNMEASURED")])
+def test_who_is_silent_when_the_link_is_back_is_excused_only_if_a_neighbour_was_waited_for(
+    namespace: Namespace, veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch, since: int, outcome: str
+) -> None:
+    one = calls(BOTH)
+    one.run(200)
+    dropped(namespace, veth)
+    one.run(400)
+    veth.ip("link", "set", "far", "up")
+    one.run(1000)  # what was out meanwhile is decided
+    monkeypatch.setattr(one.prober._departures.links, "takes_since", lambda _: since)
+    one.run(400)
+    assert set(count(one.run(1000))) == {outcome}
 
 
 def test_an_answer_to_a_later_syn_is_not_lost_where_the_first_met_a_dead_link(

@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -200,4 +201,20 @@ def test_overflows_of_the_table_of_neighbours_are_those_that_ip_tells(
     assert least <= found <= most
     near = inquiry.link(index_of(monitor, "near"))
     assert near is not None, "nothing of the answer is left over"
+    inquiry.close()
+
+
+def test_since_when_a_neighbour_takes_packets(namespace: Namespace, monitor: Monitor) -> None:
+    namespace.ip("addr", "add", "10.5.0.1/24", "dev", "near")
+    for name in ("near", "peer"):
+        namespace.ip("link", "set", name, "up")
+    inquiry, ask, found = Inquiry(), Ask(packed("10.5.0.2")), []
+    for state in ("failed", "permanent"):
+        namespace.ip("neigh", "replace", "10.5.0.2", "lladdr", "02:00:00:00:00:01", "nud", state, "dev", "near")
+        until = time.monotonic() + 5
+        while not (age := inquiry.takes_since(ask)) and state == "permanent" and time.monotonic() < until:
+            pass
+        found.append(age)
+    assert found[0] == 0
+    assert 10_000_000 <= found[1] < 1_000_000_000
     inquiry.close()
