@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from netsla.model import Agreement, Metric, Objective
+from netsla.model import Agreement, Metric, Objective, ProbeType
 from netsla.sla.burn import BURNS, Burn
 
 _SEVERITIES = {"P1": "critical", "P2": "warning", "P3": "info"}
@@ -33,11 +33,17 @@ def _records(one: Agreement) -> list[Rule]:
     found = []
     for seconds in _RECORDED:
         window = _window(seconds)
-        rate = "sum by (agreement, endpoint) (rate(netsla_probe_{what}_total{{agreement={id}}}[{window}]))"
-        received, sent = (rate.format(what=what, id=_quoted(one.id), window=window) for what in ("received", "sent"))
+        received, sent = (_echoes(one, f"netsla_probe_{what}_total", window) for what in ("received", "sent"))
         found.append(_record(one, f"endpoint:netsla_packet_delivery:ratio_rate{window}", f"{received} / {sent}"))
     met = f"avg by (agreement) (netsla_objective_met{{agreement={_quoted(one.id)}}})"
     return [*found, _record(one, "agreement:netsla_objectives_met:ratio", met)]
+
+
+def _echoes(one: Agreement, counter: str, window: str) -> str:
+    """The rate of a counter by endpoint, of its echo probes alone: TCP hides loss (SLA §1)."""
+    mine = f"agreement={_quoted(one.id)}"
+    echo = f'on (agreement, endpoint, probe) netsla_probe_info{{{mine},type="{ProbeType.ICMP}"}}'
+    return f"sum by (agreement, endpoint) (rate({counter}{{{mine}}}[{window}]) and {echo})"
 
 
 def _record(one: Agreement, name: str, expression: str) -> Rule:

@@ -68,6 +68,37 @@ def test_a_breach_alerts_once_with_the_severity_that_it_has_there(tmp_path: Path
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+MIXED = """
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'netsla_probe_sent_total{agreement="a", endpoint="hq", probe="ping"}', values: "0+100x10"}
+      - {series: 'netsla_probe_received_total{agreement="a", endpoint="hq", probe="ping"}', values: "0+50x10"}
+      - {series: 'netsla_probe_info{agreement="a", endpoint="hq", probe="ping", type="icmp"}', values: "1x10"}
+      - {series: 'netsla_probe_sent_total{agreement="a", endpoint="hq", probe="web"}', values: "0+100x10"}
+      - {series: 'netsla_probe_received_total{agreement="a", endpoint="hq", probe="web"}', values: "0+100x10"}
+      - {series: 'netsla_probe_info{agreement="a", endpoint="hq", probe="web", type="tcp"}', values: "1x10"}
+    promql_expr_test:
+      - expr: endpoint:netsla_packet_delivery:ratio_rate5m
+        eval_time: 10m
+        exp_samples:
+          - labels: 'endpoint:netsla_packet_delivery:ratio_rate5m{agreement="a", endpoint="hq"}'
+            value: 0.5
+"""
+
+
+def test_tcp_tells_no_packet_delivery(tmp_path: Path) -> None:
+    """SLA section 1: the kernel repeats a lost SYN."""
+    (tmp_path / "rules.yml").write_text(render([replace(contract(delivery()), id="a")], alerts=False))
+    (tmp_path / "test.yml").write_text(MIXED)
+    done = subprocess.run(
+        ["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_names_that_promql_would_stumble_over(tmp_path: Path) -> None:
     path = tmp_path / "rules.yml"
     path.write_text(render([replace(contract(uptime(), delivery()), id='a"b\\c')], alerts=True))
