@@ -1,6 +1,7 @@
 """Two agreements side by side: the same question to both, in the same unit, and which one promises more.
 
-Rules: pure. Uptime is compared as down time allowed in 30 days, and by how long an outage must last to count; packets
+Rules: pure. Uptime is compared as down time allowed in the service hours of 30 days, and by how long an outage must
+last to count; packets
 and times by the strictest target per metric and statistic. `stricter` is "a", "b", "same", or "incomparable" where one
 says nothing or the two speak of different things.
 """
@@ -14,9 +15,10 @@ from typing import Any
 
 from netsla.model import SECOND, Agreement, Metric, Objective, UptimeRule
 from netsla.wire.amounts import duration_text, percent_text
+from netsla.wire.promise_words import service_share
 
 _MONTH_S = 30 * 86_400
-_WEEK_MINUTES = 7 * 1440
+_WEEK_HOURS = 7 * 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _rules(one: Agreement) -> list[UptimeRule]:
 def _allowed(one: Agreement) -> Fraction | None:
     targets = [o.target.value for o in _objectives(one) if o.metric is Metric.UPTIME and o.window.calendar]
     targets = targets or [o.target.value for o in _objectives(one) if o.metric is Metric.UPTIME]
-    return (1 - max(targets)) * _MONTH_S if targets else None
+    return (1 - max(targets)) * _MONTH_S * service_share(one.hours) if targets else None
 
 
 def counts_from(rule: UptimeRule) -> Fraction:
@@ -136,8 +138,7 @@ def _target(one: Agreement, metric: Metric, statistic: str, window: str) -> Frac
 
 
 def _hours(one: Agreement) -> Fraction:
-    minutes = sum((end - begin) for _, begin, end in one.hours.weekly) if one.hours.weekly else _WEEK_MINUTES
-    return Fraction(minutes, 60)
+    return _WEEK_HOURS * service_share(one.hours)
 
 
 def _notice(one: Agreement) -> Fraction:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from netsla.model import SECOND, Agreement, Endpoint, Hours, Kind, Objective, UptimeRule
 from netsla.sla.exclusion import CAUSES, PLANNED, STOP_CLOCK, planned
 from netsla.wire.amounts import span_text
-from netsla.wire.blocks import Block, Section, Table
+from netsla.wire.blocks import Block, Row, Section, Table
 from netsla.wire.credit_words import credit_blocks
 from netsla.wire.promise_words import accounting_words, allowance, definitions, metric_words, uptime_words, window_words
 
@@ -115,14 +115,19 @@ def _targets(one: Agreement) -> list[Block]:
     groups: dict[tuple[Objective, ...], list[str]] = {}
     for endpoint in one.endpoints:
         groups.setdefault(endpoint.objectives, []).append(endpoint.id)
-    head = ("Objective", "Metric", "Target", "Over", "Allowed in 30 days", "Severity")
+    allowed = "Allowed in 30 days" + (" (service hours)" if one.hours.weekly else "")
+    head = ("Objective", "Metric", "Target", "Over", allowed, "Severity")
     blocks: list[Block] = []
     for objectives, names in groups.items():
         if len(groups) > 1:
             blocks.append(f"For {_some(names)}:")
-        rows = [(o.id, metric_words(o), o.target.text, window_words(o), allowance(o), o.severity) for o in objectives]
+        rows = [_target(objective, one.hours) for objective in objectives]
         blocks.append(Table(head, rows) if rows else "No objective is agreed.")
     return blocks
+
+
+def _target(one: Objective, hours: Hours) -> Row:
+    return one.id, metric_words(one), one.target.text, window_words(one), allowance(one, hours), one.severity
 
 
 def _method(one: Agreement) -> list[Block]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
-from netsla.model import SECOND, Agreement, Measurement, Metric, Objective, ProbeSpec, ProbeType, UptimeRule
+from netsla.model import SECOND, Agreement, Hours, Measurement, Metric, Objective, ProbeSpec, ProbeType, UptimeRule
 from netsla.sla.uptime import method_of
 from netsla.wire.amounts import percent_text, span_text
 
 _MONTH_NS = 30 * 86_400 * SECOND
+_WEEK_MINUTES = 7 * 1440
 _UNNAMED = "custom"  # the profile of a rule whose parts the contract chose itself
 _LOST = {"exclude": "are left out of percentiles", "infinite": "count in percentiles as slower than any limit"}
 _TREATED = {"exclude": "is left out of the account", "up": "counts as up", "down": "counts as down"}
@@ -43,10 +45,17 @@ def window_words(one: Objective) -> str:
     return f"the last {span_text(one.window.seconds * SECOND)}, at any time"
 
 
-def allowance(one: Objective) -> str:
-    """What a ratio leaves room for in 30 days."""
+def service_share(hours: Hours) -> Fraction:
+    """The share of a week in which the service is due; holidays apart."""
+    minutes = sum(end - begin for _, begin, end in hours.weekly) if hours.weekly else _WEEK_MINUTES
+    return Fraction(minutes, _WEEK_MINUTES)
+
+
+def allowance(one: Objective, hours: Hours) -> str:
+    """What a ratio leaves room for in the service hours of 30 days."""
     if one.metric is Metric.UPTIME:
-        return f"{span_text(int((1 - one.target.value) * _MONTH_NS) // SECOND * SECOND)} down"
+        due_ns = _MONTH_NS * service_share(hours)
+        return f"{span_text(int((1 - one.target.value) * due_ns) // SECOND * SECOND)} down"
     if one.metric is Metric.PACKET_DELIVERY:
         return f"{percent_text(1 - one.target.value)} of all packets lost"
     return "-"

@@ -32,6 +32,13 @@ def test_targets_in_the_same_unit() -> None:
     assert (found["latency over month"].a, found["latency over month"].stricter) == ("30ms", "a")
 
 
+def test_short_hours_leave_little_room() -> None:
+    """The same target over a third of the week allows a third of the down time."""
+    day = Hours(tuple((weekday, 480, 960) for weekday in range(7)))
+    down = rows(contract(uptime()), replace(contract(uptime()), hours=day))["down time allowed in 30 days"]
+    assert (down.a, down.b, down.stricter) == ("43m12s", "14m24s", "b")
+
+
 def test_what_one_does_not_say_is_not_comparable() -> None:
     found = rows(contract(uptime(), delivery()), contract(uptime()))
     one = found["packet delivery over month"]

@@ -5,8 +5,19 @@ from fractions import Fraction
 
 import pytest
 
-from netsla.model import SECOND, Agreement, Measurement, Metric, Objective, ProbeSpec, ProbeType, Span, UptimeRule
-from netsla.wire.promise_words import accounting_words, definitions, metric_words, uptime_words, window_words
+from netsla.model import (
+    SECOND,
+    Agreement,
+    Hours,
+    Measurement,
+    Metric,
+    Objective,
+    ProbeSpec,
+    ProbeType,
+    Span,
+    UptimeRule,
+)
+from netsla.wire.promise_words import accounting_words, allowance, definitions, metric_words, uptime_words, window_words
 from tests.sla.contracts import contract, delivery, latency, repair, uptime
 
 HOURS_MEAN = delivery(aggregate="mean_of_intervals", probe="ping", scope="available")
@@ -66,6 +77,17 @@ def test_metrics(objective: Objective, said: str) -> None:
 )
 def test_windows(window: Span, said: str) -> None:
     assert window_words(uptime(window=window)) == said
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (Hours(), "43m12s down"),
+        (Hours(tuple((weekday, 480, 1080) for weekday in range(5))), "12m51s down"),  # 50 h of 168
+    ],
+)
+def test_what_is_allowed_is_of_the_service_hours(hours: Hours, said: str) -> None:
+    assert allowance(uptime("99.9"), hours) == said
 
 
 @pytest.mark.parametrize(
