@@ -1,9 +1,8 @@
 """Two agreements side by side: the same question to both, in the same unit, and which one promises more.
 
 Rules: pure. Uptime is compared as down time allowed in the service hours of 30 days, and by how long an outage must
-last to count; packets
-and times by the strictest target per metric and statistic. `stricter` is "a", "b", "same", or "incomparable" where one
-says nothing or the two speak of different things.
+last to count; packets and times by the strictest target per metric and statistic. `stricter` is "a", "b", "same", or
+"incomparable" where one says nothing or the two speak of different things.
 """
 
 from __future__ import annotations
