@@ -54,9 +54,11 @@ def html(agreement: Agreement, now_ns: int, version: str) -> str:
 
 def _html_block(block: Block) -> Markup:
     if isinstance(block, str):
-        return Markup("<p>{}</p>").format(block)
+        return Markup("<p>{}</p>").format(_html_text(block))
     if isinstance(block, list):
-        return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(line) for line in block))
+        return Markup("<ul>{}</ul>").format(
+            Markup("").join(Markup("<li>{}</li>").format(_html_text(line)) for line in block)
+        )
     head = Markup("").join(Markup('<th scope="col">{}</th>').format(cell) for cell in block.head)
     rows = Markup("").join(
         Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(escape(cell)) for cell in row))
@@ -64,4 +66,14 @@ def _html_block(block: Block) -> Markup:
     )
     return Markup('<div class="wide"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>').format(
         head, rows
+    )
+
+
+def _html_text(text: str) -> Markup:
+    """A paragraph; what stands between backticks is code, as in Markdown. One that has no partner is a backtick."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if n % 2 else escape(part) for n, part in enumerate(parts)
     )

@@ -35,3 +35,12 @@ def test_html_is_one_file_and_nothing_in_it_can_break_out(acme: Agreement) -> No
 def test_a_bar_does_not_break_a_markdown_table(acme: Agreement) -> None:
     (party, *rest) = acme.parties
     assert "A \\| B" in markdown(replace(acme, parties=(replace(party, name="A | B"), *rest)), NOW)
+
+
+def test_code_is_code_in_html_too_and_a_lone_backtick_is_itself(acme: Agreement) -> None:
+    page = html(
+        replace(acme, document={**acme.document, "changes": "by <i> `fax` & mail", "review": "never`"}), NOW, "1.0"
+    )
+    assert "<code>netsla report acme-dia-42</code>" in page
+    assert "Changes: by &lt;i&gt; <code>fax</code> &amp; mail." in page
+    assert "To be reviewed by never`." in page
