@@ -64,6 +64,8 @@ def opened(where: Where, *, whole: bool = False, known: Known | None = None) -> 
     agreement = find(plan, where.agreement)
     now_ns = time.time_ns()
     period = period_of(agreement, where.period, now_ns)
+    if period.start_ns > now_ns:
+        complain(f"netsla: {period.name} has not begun: there is nothing to settle yet")
     with reading(plan), open_ledger(ledger_of(plan), agreement, period, now_ns, whole=whole) as source:
         yield source
 

@@ -164,3 +164,10 @@ def test_counts_stay_integers(ledger_config: Path, capsysbinary: Any) -> None:
     told = json.loads(run(capsysbinary, Where(ledger_config, "acme-0000", None, DAY))[1])
     assert all(isinstance(value, int) for one in told["objectives"] for value in one["seconds"].values())
     assert np.isfinite([one["coverage_ratio"] for one in told["objectives"]]).all()
+
+
+def test_a_period_that_has_not_begun_is_said_to_be_so(ledger_config: Path, capsysbinary: Any) -> None:
+    code = report(Where(ledger_config, "acme-0000", None, "2099-01"), "json", None)
+    said = capsysbinary.readouterr()
+    assert (code, json.loads(said.out)["period"]["final"]) == (4, False)
+    assert said.err == b"netsla: 2099-01 has not begun: there is nothing to settle yet\n"
