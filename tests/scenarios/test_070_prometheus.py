@@ -24,6 +24,7 @@ probes:
 agreements:
   - id: lab
     parties: {provider: {name: P}, customer: {name: 'back\\slash "quoted"'}}
+    uptime: {method: interval, interval: 5s, loss_over: 50%}  # an uptime ratio is there once an interval has closed
     objectives:
       - {id: delivery, metric: packet_delivery, target: ">= 50%", window: 1m, probe: ping}
       - {id: p95, metric: latency, statistic: p95, target: "<= 1s", window: 1m, probe: ping}
