@@ -62,18 +62,14 @@ def addresses_of(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
 class Outbox:
     """Packets laid out for sending: row i goes to `names[i]`; a contiguous slice goes in one call."""
 
-    def __init__(self, names: npt.NDArray[np.uint8], name_bytes: int, packets: npt.NDArray[np.uint8]) -> None:
-        self._names, self.packets = np.ascontiguousarray(names), np.ascontiguousarray(packets)
+    def __init__(self, names: npt.NDArray[np.uint8], packets: npt.NDArray[np.uint8]) -> None:
+        self.names, self.packets = np.ascontiguousarray(names), np.ascontiguousarray(packets)
         self._iovec = np.zeros(len(packets), IOVEC)
         self._iovec["base"], self._iovec["len"] = addresses_of(self.packets), packets.shape[1]
         self._headers = np.zeros(len(packets), MMSGHDR)
-        self._headers["name"], self._headers["namelen"] = addresses_of(self._names), name_bytes
+        self._headers["name"], self._headers["namelen"] = addresses_of(self.names), names.shape[1]
         self._headers["iov"], self._headers["iovlen"] = addresses_of(self._iovec.reshape(-1, 1)), 1
         self._base = self._headers.ctypes.data
-
-    def aim(self, scope: int) -> None:
-        """All packets go to link-local IPv6 addresses of this interface (sin6_scope_id)."""
-        self._names[:, 24:28] = np.frombuffer(scope.to_bytes(4, "little"), np.uint8)
 
     def send(self, fd: int, begin: int, end: int) -> int:
         """Send packets [begin, end); returns how many left, or -errno if the first did not."""

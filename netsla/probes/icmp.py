@@ -22,7 +22,7 @@ from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import Channel
 from netsla.probes.faults import OwnFaults
 from netsla.probes.flight import Flights
-from netsla.probes.lane import HORIZON_NS, Lane, Layout, address_words, lay_out, options_of
+from netsla.probes.lane import AT_ONCE, HORIZON_NS, Lane, Layout, address_words, lay_out, options_of
 from netsla.probes.links import GRACE_NS
 from netsla.probes.listener import STEP_NS, Listener
 from netsla.probes.outlet import Outlet
@@ -288,7 +288,7 @@ class IcmpProber:
                 self._listener.read(lane.channel, channel)
                 continue
             most = begin + _TURN - (self._sent - self._turned)
-            end = min(begin + room, stop, most if stop - most >= _TURN // 2 else stop)
+            end = min(begin + min(room, AT_ONCE), stop, most if stop - most >= _TURN // 2 else stop)
             self._due = self._tick_due + self._turned * self._layout.pace_ns
             self._send_part(lane, channel, slot, begin, end)
             self._sent += end - begin

@@ -65,14 +65,19 @@ class Sender:
         self._words = random_words(_WORDS)
 
     def send(self, lane: Lane, channel: Channel, slot: int, begin: int, stop: int) -> tuple[int, int]:
-        """Send positions [begin, stop) of a lane; returns the number of the first flight, and its monotonic time."""
+        """Send positions [begin, stop) of a lane, at most `AT_ONCE`.
+
+        Returns the number of the first flight, and its monotonic time.
+        """
         assert lane.outbox is not None
+        assert lane.names is not None
         assert lane.fields is not None
         flights, count = self._flights, stop - begin
         first, nonces = flights.head, self._nonces(count)
-        icmp.fill(lane.fields[begin:stop], np.arange(first, first + count, dtype=np.uint64), nonces)
+        lane.outbox.names[:count] = lane.names[begin:stop]
+        icmp.fill(lane.fields[:count], np.arange(first, first + count, dtype=np.uint64), nonces)
         if lane.checksum:
-            icmp.checksum(lane.outbox.packets[begin:stop])
+            icmp.checksum(lane.outbox.packets[:count])
         at = flights.places(first, count)
         flights.enter(at, lane.words[begin:stop])
         flights.nonce[at], flights.slot[at], flights.channel[at] = nonces, slot, lane.channel
@@ -80,18 +85,18 @@ class Sender:
         self._wait()
         mono, wall = self._clock.both()
         flights.mono_ns[at], flights.wall_ns[at] = mono, wall
-        failed = push_out(lane.outbox, channel.fd, begin, stop, lambda: self._relieve(channel))
+        failed = push_out(lane.outbox, channel.fd, count, lambda: self._relieve(channel))
         if failed:
-            self._take_back(first - begin, failed, channel)
+            self._take_back(first, failed, channel)
         return first, mono
 
-    def _take_back(self, shift: int, failed: list[tuple[int, int]], channel: Channel) -> None:
+    def _take_back(self, first: int, failed: list[tuple[int, int]], channel: Channel) -> None:
         """These never left."""
         index = np.array([i for i, _ in failed])
         reasons = np.array([REASONS.get(error, Reason.OTHER) for _, error in failed], np.uint16)
         if channel.options.source is not None and not source_present(channel.options):
             reasons[:] = Reason.SOURCE_GONE  # the kernel calls it EINVAL, like a blackhole route
-        at = (shift + index) & (self._flights.size - 1)
+        at = (first + index) & (self._flights.size - 1)
         self._flights.state[at] = flight.FREE
         self._faults.refuse(self._flights.row[at], reasons, self._clock.mono())
         self._outlet.tell(at, Outcome.UNMEASURED, detail=reasons)
@@ -103,17 +108,17 @@ class Sender:
         return taken
 
 
-def push_out(outbox: Outbox, fd: int, begin: int, stop: int, relieve: Callable[[], bool]) -> list[tuple[int, int]]:
-    """Send packets [begin, stop); returns (index, errno) of those that did not leave.
+def push_out(outbox: Outbox, fd: int, count: int, relieve: Callable[[], bool]) -> list[tuple[int, int]]:
+    """Send the first `count` packets; returns (index, errno) of those that did not leave.
 
     With IP_RECVERR a send raises the pending ICMP error of *another* probe, once, and does not send. Such an error is
     in the error queue before it is pending; so what fails twice while `relieve` finds no error there was refused by
     our own host. Where the packet before was refused alike, once is enough: two calls each for a mass of refusals.
     """
     failed: list[tuple[int, int]] = []
-    tries = calm = 0
-    while begin < stop:
-        sent = outbox.send(fd, begin, stop)
+    begin = tries = calm = 0
+    while begin < count:
+        sent = outbox.send(fd, begin, count)
         if sent > 0:
             begin, tries, calm = begin + sent, 0, 0
             continue

@@ -33,7 +33,7 @@ def outbox(to: socket.socket, count: int, size: int = 40) -> Outbox:
     names[:, 2:4] = divmod(to.getsockname()[1], 256)
     names[:, 4:8] = 127, 0, 0, 1
     packets = np.arange(count, dtype=np.uint8)[:, None] + np.zeros(size, np.uint8)
-    return Outbox(names, 16, packets)
+    return Outbox(names, packets)
 
 
 def test_a_slice_goes_out_and_comes_in_with_kernel_stamps(pair: Pair) -> None:
@@ -80,7 +80,7 @@ def test_a_send_that_fails_says_why(pair: Pair) -> None:
     names = np.zeros((2, 16), np.uint8)
     names[:, 0] = socket.AF_INET
     names[:, 2:4], names[:, 4:8] = 9, 255
-    assert Outbox(names, 16, np.zeros((2, 9), np.uint8)).send(left.fileno(), 0, 2) == -errno.EACCES
+    assert Outbox(names, np.zeros((2, 9), np.uint8)).send(left.fileno(), 0, 2) == -errno.EACCES
 
 
 def test_a_pending_error_does_not_look_like_an_empty_queue(pair: Pair) -> None:
