@@ -22,33 +22,47 @@ import numpy.typing as npt
 from netsla.model import IntArray, Reason
 from netsla.sla.interval import NO_REASON
 from netsla.sla.recorded import ABSENT
+from netsla.store.fields import Fields
 from netsla.store.interval_text import HEADER
 from netsla.store.pressed import CsvError, Pressing, Records
+from netsla.store.turns import Turns
 
 _NEEDED = ("endpoint", "probe", "start", "seconds", "sent", "received")
 _OR_ZERO = ("unmeasured", "late", "duplicate", "jitter_pairs")
 _OR_ABSENT = ("rtt_sum_us", "rtt_min_us", "rtt_max_us", "jitter_sum_us")
-_CHUNK = 16 << 20  # bytes
+_CHUNK = 4 << 20  # bytes: what is made of so many fits into a processor's caches
 _SHORT_RUN = 20  # rows
 _FIELDS = {"start": "start_s"}
 _WORDS = {reason.label: int(reason) for reason in Reason} | {"suspect_clock": int(Reason.CLOCK_STEP), "": NO_REASON}
-_STAMP = b"0000-00-00T00:00:00Z"  # the layout that is read fast
-_DIGITS = 18  # more would not fit 64 bits
 _LAST_S = 2**62 // 10**9  # nanoseconds of later times would not fit
-
-Texts = npt.NDArray[np.bytes_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """Parsed lines: names and numbers by column."""
+    """Parsed lines: where names stand (columns of endpoint and probe), and numbers by column."""
 
-    endpoint: Texts
-    probe: Texts
+    fields: Fields
+    names: tuple[int, int]
     numbers: dict[str, IntArray]
 
     def __len__(self) -> int:
-        return len(self.endpoint)
+        return len(self.fields)
+
+    def name(self, row: int) -> tuple[str, str]:
+        """Endpoint and probe of a row."""
+        endpoint, probe = self.names
+        return _text(self.fields.cell(endpoint, row)), _text(self.fields.cell(probe, row))
+
+    def edges(self) -> IntArray:
+        """Where another probe begins, and the end."""
+        endpoint, probe = map(self.fields.changes, self.names)
+        return _edges(endpoint | probe)
+
+    def probes(self) -> tuple[list[tuple[str, str]], IntArray]:
+        """The names of all probes that rows tell of, and which of them each row does."""
+        endpoint, probe = (np.unique(self.fields.cells(column), return_inverse=True)[1] for column in self.names)
+        _, first, which = np.unique(endpoint * len(self) + probe, return_index=True, return_inverse=True)
+        return [self.name(row) for row in first.tolist()], which
 
 
 # --- reading ------------------------------------------------------------------------------------------
@@ -60,10 +74,13 @@ def read_intervals(path: Path, tell: Callable[[int, int], None] | None = None) -
     `tell(done, of)` is called with the bytes that are read.
     """
     pressing = Pressing()
+    turns = Turns(pressing)
     for rows, done, size in _parse(path):
-        _press(pressing, rows)
+        if len(rows):
+            _press(pressing, turns, rows)
         if tell is not None:
             tell(done, size)
+    turns.flush()
     return pressing.records(path.name)
 
 
@@ -95,9 +112,10 @@ def _parse(path: Path) -> Iterator[tuple[_Rows, int, int]]:
             text = rest + block
             cut = text.rfind(b"\n") + 1 if block else len(text)
             text, rest = text[:cut], text[cut:]
-            if text.strip():
-                yield _Block(path, names, line, _plain(text, len(names), line)).rows(), file.tell(), size
-            line += text.count(b"\n")
+            if text:
+                fields = _fields(text, len(names), line)
+                yield _Block(path, names, line, fields).rows(), file.tell(), size
+                line += fields.lines
             if not block:
                 return
 
@@ -120,11 +138,18 @@ def _threshold(name: str) -> int | None:
     return int(text) if name.startswith("le_") and text.isascii() and text.isdecimal() else None
 
 
-def _plain(text: bytes, columns: int, line: int) -> bytes:
-    """The same lines, from `line` on, without quotes, carriage returns and empty lines; as it is if it has none."""
+def _fields(text: bytes, columns: int, line: int) -> Fields:
+    """The fields of lines from `line` on."""
     text = text if text.endswith(b"\n") else text + b"\n"
-    if b'"' not in text and b"\r" not in text and b"\n\n" not in text and not text.startswith(b"\n"):
-        return text
+    if b'"' in text or b"\r" in text:
+        return Fields(_plain(text, columns, line), columns)
+    found = Fields(text, columns)
+    empty_lines = bool(found.odd) and (b"\n\n" in text or text.startswith(b"\n"))
+    return Fields(_plain(text, columns, line), columns) if empty_lines else found
+
+
+def _plain(text: bytes, columns: int, line: int) -> bytes:
+    """The same lines, from `line` on, without quotes and carriage returns; empty ones get their commas."""
     reader = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
     rows, done = [], 0
     try:
@@ -143,35 +168,15 @@ def _text(cell: bytes) -> str:
     return cell.decode("utf-8", "replace")
 
 
-def _plain_stamps(texts: Texts) -> bool:
-    """Whether all read 2026-04-01T00:00:00Z; numpy would understand more than we allow."""
-    table = texts.view(np.uint8).reshape(-1, len(_STAMP))
-    return all(
-        bool(((column >= ord("0")) & (column <= ord("9"))).all()) if sign == ord("0") else bool((column == sign).all())
-        for sign, column in zip(_STAMP, table.T, strict=True)
-    )
-
-
 class _Block:
-    """Some whole lines: where every field begins and ends, and what it says."""
+    """Some whole lines, and what their fields say."""
 
-    def __init__(self, path: Path, names: list[str], line: int, text: bytes) -> None:
-        self._path, self._names, self._line = path, names, line
+    def __init__(self, path: Path, names: list[str], line: int, fields: Fields) -> None:
+        self._path, self._names, self._line, self._fields = path, names, line, fields
         self._mistakes: list[CsvError] = []
-        self._bytes = np.frombuffer(text, np.uint8)
-        breaks = self._bytes == ord("\n")
-        stops = np.flatnonzero(breaks | (self._bytes == ord(",")))
-        columns, lines = len(names), int(breaks.sum())
-        per_line = np.diff(np.flatnonzero(breaks[stops]), prepend=-1)
-        odd = np.flatnonzero(per_line != columns)
-        if len(odd):
-            problem = f"{int(per_line[odd[0]])} fields instead of {columns}"
-            raise self._wrong(int(odd[0]), problem, len(odd))
-        stop = stops.reshape(lines, columns)
-        start = np.concatenate([[0], stops[:-1] + 1]).reshape(lines, columns)
-        full = stop[:, -1] - start[:, 0] > columns - 1  # lines of nothing but commas were empty
-        self._start, self._stop = start[full], stop[full]
-        self._place = np.flatnonzero(full)
+        if self._fields.odd:
+            row, count = self._fields.odd[0]
+            raise self._wrong(row, f"{count} fields instead of {len(names)}", len(self._fields.odd))
 
     def _wrong(self, row: int, problem: str, lines: int = 1) -> CsvError:
         more = f" (and {lines - 1} more line{'s' * (lines > 2)})" if lines > 1 else ""
@@ -185,12 +190,12 @@ class _Block:
         numbers |= {name: self._integers(name, ABSENT) for name in self._names if _threshold(name) is not None}
         numbers["start"] = self._starts()
         numbers["reason"] = self._reasons()
-        numbers["line"] = self._line + self._place
+        numbers["line"] = self._line + self._fields.place
         if not self._mistakes:  # else they were compared with nonsense
             self._check(numbers)
         if self._mistakes:
             raise self._mistakes[0] if len(self._mistakes) == 1 else CsvError("\n".join(map(str, self._mistakes)))
-        return _Rows(self._texts("endpoint"), self._texts("probe"), numbers)
+        return _Rows(self._fields, (self._names.index("endpoint"), self._names.index("probe")), numbers)
 
     def _check(self, numbers: dict[str, IntArray]) -> None:
         limits = [name for name in numbers if _threshold(name) is not None]
@@ -202,52 +207,30 @@ class _Block:
             *((numbers[name] > numbers["received"], f"{name}: more than were received") for name in limits),
         ):
             if bad.any():
-                self._mistakes.append(self._wrong(int(self._place[np.argmax(bad)]), problem, int(bad.sum())))
-
-    def _texts(self, name: str) -> Texts:
-        """A column as bytes."""
-        column = self._names.index(name)
-        start, stop = self._start[:, column], self._stop[:, column]
-        width = max(int((stop - start).max(initial=0)), 1)
-        at = start[:, None] + np.arange(width)
-        inside = at < stop[:, None]
-        cells = np.where(inside, self._bytes[np.minimum(at, len(self._bytes) - 1)], 0).astype(np.uint8)
-        texts: Texts = np.ascontiguousarray(cells).view(f"S{width}")[:, 0]
-        return texts
+                row = int(self._fields.place[np.argmax(bad)])
+                self._mistakes.append(self._wrong(row, problem, int(bad.sum())))
 
     def _integers(self, name: str, empty: int | None = None) -> IntArray:
         """A column of whole numbers of 0 or more; `empty` stands for a field left empty."""
         if name not in self._names:
-            return np.full(len(self._start), empty or 0, np.int64)
+            return np.full(len(self._fields), empty or 0, np.int64)
         column = self._names.index(name)
-        at, stop = self._start[:, column].copy(), self._stop[:, column]
-        length = stop - at
-        value = np.zeros(len(at), np.int64)
-        bad = (length > _DIGITS) | ((length == 0) & (empty is None))
-        for _ in range(min(int(length.max(initial=0)), _DIGITS)):
-            live = at < stop
-            digit = self._bytes[np.minimum(at, len(self._bytes) - 1)].astype(np.int64) - ord("0")
-            bad |= live & ((digit < 0) | (digit > 9))
-            value = np.where(live, value * 10 + digit, value)
-            at += 1
+        value, bad = self._fields.numbers(column, empty)
         if bad.any():
             row = int(np.argmax(bad))
-            problem = f"{name}: {_text(self._texts(name)[row])!r} is no whole number"
-            self._mistakes.append(self._wrong(int(self._place[row]), problem, int(bad.sum())))
-        return value if empty is None else np.where(length == 0, empty, value)
+            problem = f"{name}: {_text(self._fields.cell(column, row))!r} is no whole number"
+            self._mistakes.append(self._wrong(int(self._fields.place[row]), problem, int(bad.sum())))
+        return value
 
     def _starts(self) -> IntArray:
-        """UTC seconds."""
-        texts = self._texts("start")
-        if texts.dtype.itemsize == len(_STAMP) and _plain_stamps(texts):
-            try:
-                return texts.astype("S19").astype("datetime64[s]").astype(np.int64)
-            except ValueError:
-                pass  # the slow way finds the line
+        """UTC seconds; what is not of the usual layout is read one by one, each text once."""
+        column = self._names.index("start")
+        if (quick := self._fields.stamps(column)) is not None:
+            return quick
         known: dict[bytes, int] = {}
         wrong: list[tuple[int, str]] = []  # row, problem
-        starts = np.zeros(len(texts), np.int64)
-        for row, text in enumerate(texts.tolist()):
+        starts = np.zeros(len(self._fields), np.int64)
+        for row, text in enumerate(self._fields.cells(column).tolist()):
             try:
                 if text not in known:
                     known[text] = _seconds_of(text)
@@ -256,15 +239,20 @@ class _Block:
                 wrong.append((row, str(error)))
         if wrong:
             row, problem = wrong[0]
-            self._mistakes.append(self._wrong(int(self._place[row]), problem, len(wrong)))
+            self._mistakes.append(self._wrong(int(self._fields.place[row]), problem, len(wrong)))
         return starts
 
     def _reasons(self) -> IntArray:
+        reasons = np.full(len(self._fields), NO_REASON, np.int64)
         if "reason" not in self._names:
-            return np.full(len(self._start), NO_REASON, np.int64)
-        words, inverse = np.unique(self._texts("reason"), return_inverse=True)
-        codes = [_WORDS.get(_text(word), int(Reason.OTHER)) for word in words.tolist()]
-        return np.array(codes, np.int64)[inverse]
+            return reasons
+        column = self._names.index("reason")
+        told = np.flatnonzero(self._fields.lengths(column))
+        if len(told):
+            words, inverse = np.unique(self._fields.cells(column, told), return_inverse=True)
+            codes = [_WORDS.get(_text(word), int(Reason.OTHER)) for word in words.tolist()]
+            reasons[told] = np.array(codes, np.int64)[inverse]
+        return reasons
 
 
 def _seconds_of(text: bytes) -> int:
@@ -281,23 +269,17 @@ def _seconds_of(text: bytes) -> int:
         return -1  # before all time that we know
 
 
-def _press(pressing: Pressing, rows: _Rows) -> None:
+def _press(pressing: Pressing, turns: Turns, rows: _Rows) -> None:
     """Cut rows into probes."""
-    if not len(rows):
+    columns = {_FIELDS.get(name, name): column for name, column in rows.numbers.items()}
+    edges = rows.edges()
+    if len(edges) > 2 + len(rows) // _SHORT_RUN:
+        turns.add(*rows.probes(), columns)
         return
-    edges = _edges(rows.endpoint, rows.probe)
-    order = None
-    if len(edges) > 2 + len(rows) // _SHORT_RUN:  # probe by turns, not probe after probe
-        order = np.lexsort((rows.probe, rows.endpoint))
-        edges = _edges(rows.endpoint[order], rows.probe[order])
     for begin, end in pairwise(edges.tolist()):
-        chosen = slice(begin, end) if order is None else order[begin:end]
-        columns = {_FIELDS.get(name, name): column[chosen] for name, column in rows.numbers.items()}
-        first = begin if order is None else int(order[begin])
-        pressing.add(_text(rows.endpoint[first]), _text(rows.probe[first]), columns)
+        pressing.add(*rows.name(begin), {name: column[begin:end] for name, column in columns.items()})
 
 
-def _edges(endpoint: Texts, probe: Texts) -> IntArray:
-    """Where another probe begins, and the end."""
-    other = (endpoint[1:] != endpoint[:-1]) | (probe[1:] != probe[:-1])
-    return np.concatenate([[0], np.flatnonzero(other) + 1, [len(endpoint)]])
+def _edges(other: npt.NDArray[np.bool_]) -> IntArray:
+    """Where a run begins, and the end, from whether each row is another one than that before."""
+    return np.concatenate([[0], np.flatnonzero(other) + 1, [len(other) + 1]])

@@ -19,7 +19,7 @@ import numpy as np
 from netsla.errors import NetslaError
 from netsla.model import IntArray
 from netsla.sla.recorded import ABSENT, Recorded
-from netsla.store.press import pack, unpack
+from netsla.store.planes import Folded, fold, unfold
 
 _GRID = ("start_s", "seconds", "line")
 _Name = tuple[str, str]  # endpoint, probe
@@ -36,8 +36,8 @@ class _Segment(NamedTuple):
     begin: int  # UTC seconds
     end: int
     ordered: bool
-    grid: bytes
-    figures: bytes
+    grid: dict[str, Folded]
+    figures: dict[str, Folded]
 
 
 @dataclass(slots=True)
@@ -104,21 +104,12 @@ def limit_of(name: str) -> int:
 def _pressed(columns: Mapping[str, IntArray]) -> _Segment:
     start, seconds = columns["start_s"], columns["seconds"]
     ordered = bool((start[:-1] + seconds[:-1] <= start[1:]).all())
-    grid = pack(
-        {"first": start[:1], "steps": _short(np.diff(start)), "seconds": _short(seconds),
-         "line": columns["line"][:1], "lines": _short(np.diff(columns["line"]))}
-    )  # fmt: skip
-    figures = pack({name: _short(column) for name, column in columns.items() if name not in _GRID})
+    grid = {
+        "first": fold(start[:1]), "steps": fold(np.diff(start)), "seconds": fold(seconds),
+        "line": fold(columns["line"][:1]), "lines": fold(np.diff(columns["line"])),
+    }  # fmt: skip
+    figures = {name: fold(column) for name, column in columns.items() if name not in _GRID}
     return _Segment(len(start), int(start.min()), int((start + seconds).max()), ordered, grid, figures)
-
-
-def _short(values: IntArray) -> IntArray:
-    """A column of equal numbers as one of them."""
-    return values[:1] if len(values) and bool((values == values[0]).all()) else values
-
-
-def _long(values: IntArray, count: int) -> IntArray:
-    return values if len(values) == count else np.full(count, values[0])
 
 
 def _grid(segments: Sequence[_Segment]) -> dict[str, IntArray]:
@@ -127,19 +118,17 @@ def _grid(segments: Sequence[_Segment]) -> dict[str, IntArray]:
 
 
 def _grid_of(segment: _Segment) -> dict[str, IntArray]:
-    told, more = unpack(segment.grid), segment.size - 1
+    told = {name: unfold(column) for name, column in segment.grid.items()}
     return {
-        "start_s": np.cumsum(np.append(told["first"], _long(told["steps"], more))),
-        "seconds": _long(told["seconds"], segment.size),
-        "line": np.cumsum(np.append(told["line"], _long(told["lines"], more))),
+        "start_s": np.cumsum(np.append(told["first"], told["steps"])),
+        "seconds": told["seconds"],
+        "line": np.cumsum(np.append(told["line"], told["lines"])),
     }
 
 
 def _joined(segments: Sequence[_Segment]) -> dict[str, IntArray]:
-    figures = [unpack(segment.figures) for segment in segments]
     columns = {
-        name: np.concatenate([_long(one[name], segment.size) for one, segment in zip(figures, segments, strict=True)])
-        for name in figures[0]
+        name: np.concatenate([unfold(segment.figures[name]) for segment in segments]) for name in segments[0].figures
     }
     return columns | _grid(segments)
 
