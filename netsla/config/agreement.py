@@ -5,20 +5,18 @@ Rules: nothing is checked twice; places are kept beside the values for the check
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from netsla.config import credit, service
+from netsla.config import accounting, credit, service
 from netsla.config.endpoint import Shelf, Yard
-from netsla.config.layers import Layers
-from netsla.config.plan_tables import MeasurementTable, PlanTable
-from netsla.config.quantity import Wrong, duration, meant
+from netsla.config.plan_tables import PlanTable
+from netsla.config.quantity import Wrong, meant
 from netsla.config.reading import read_text as text_value
 from netsla.config.source import Faults, Map, Place, Scalar
 from netsla.config.tables import AgreementTable, PartyTable
 from netsla.config.terms import Terms
-from netsla.model import Agreement, Kind, Measurement, Party
+from netsla.model import Agreement, Kind, Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def build(table: AgreementTable, shelf: Shelf, faults: Faults) -> Built:
         hours=service.hours(table.service.hours if table.service else None, faults),
         monthly_charge=table.service.monthly_charge if table.service else None,
         maintenance=service.maintenance(table.maintenance, where, set(yard.seen), faults),
-        measurement=_measurement([level.measurement for level in layers], table.place(), faults),
+        measurement=accounting.merge([level.measurement for level in layers], table.place(), faults),
         credits=credit.merge([level.credits for level in layers], metrics, written, promises),
         depends_on=tuple(table.depends_on),
         document=_document(table, faults),
@@ -74,29 +72,6 @@ def _plan(table: AgreementTable, shelf: Shelf, faults: Faults) -> PlanTable | No
         remedy = meant(table.plan, declared) or "write it under plans:, or write its keys in here"
         faults.add(table.place("plan"), f"unknown plan {table.plan!r}", remedy)
     return shelf.plans.get(table.plan)
-
-
-def _measurement(levels: Iterable[MeasurementTable | None], place: Place, faults: Faults) -> Measurement:
-    keys = Layers(levels, place)
-    base = Measurement()
-    fixed = None
-    text = keys.get("denominator", "actual")
-    if text != "actual":
-        kind, _, length = text.partition(":")
-        try:
-            fixed = duration(length.strip())
-        except Wrong:
-            fixed = 0
-        if kind != "fixed" or not fixed:
-            faults.add(keys.place("denominator"), f"denominator: {text!r} is not known", "write actual or fixed:43200m")
-    return Measurement(
-        unknown=keys.get("unknown", base.unknown),
-        fixed_denominator_ns=fixed,
-        exclusions=keys.get("exclusions", base.exclusions),
-        min_coverage=keys.get("min_coverage", base.min_coverage),
-        percentile_lost=keys.get("percentile_lost", base.percentile_lost),
-        combine=keys.get("combine", base.combine),
-    )
 
 
 def _party(role: str, table: PartyTable, agreement: AgreementTable, faults: Faults) -> Party:

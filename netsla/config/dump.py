@@ -133,6 +133,10 @@ class _Shared:
             keys["uptime"] = _uptime(one.uptime)
         if self.objectives is None and one.objectives:
             keys["objectives"] = [_objective(objective) for objective in one.objectives]
+        if one.measurement is not None:
+            keys["measurement"] = {
+                name: value for name, value in _measurement(one.measurement).items() if name != "combine"
+            }
         return keys
 
 

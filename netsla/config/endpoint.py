@@ -13,13 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from netsla.config import address, service, terms
+from netsla.config import accounting, address, service, terms
 from netsla.config.plan_tables import PlanTable, TermsTable
 from netsla.config.probe import Library
 from netsla.config.source import Faults, Place, read_text
 from netsla.config.tables import AgreementTable, EndpointTable
 from netsla.config.terms import Terms
-from netsla.model import Endpoint, ProbeSpec
+from netsla.model import Endpoint, Measurement, ProbeSpec
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -115,7 +115,14 @@ class Yard:
 
     def _mould(self, one: EndpointTable) -> Mould:
         begin, end = service.active(one.active, self.where, self.faults)
-        return Mould(one.family, self._terms(one), begin, end, self.faults)
+        return Mould(one.family, self._terms(one), self._measurement(one), begin, end, self.faults)
+
+    def _measurement(self, one: EndpointTable) -> Measurement | None:
+        """Its own accounting; None: the agreement's."""
+        if not one.gives("measurement"):
+            return None
+        levels = [*(level.measurement for level in self.layers), one.measurement]
+        return accounting.merge(levels, one.place("measurement"), self.promises)
 
     def _terms(self, one: EndpointTable) -> Terms:
         own = _has_terms(one)
@@ -161,6 +168,7 @@ class Mould:
 
     family: str
     terms: Terms
+    measurement: Measurement | None
     begin: datetime | None
     end: datetime | None
     faults: Faults
@@ -176,6 +184,7 @@ class Mould:
             probes=self._probes(where, place),
             uptime=here.uptime,
             objectives=here.objectives,
+            measurement=self.measurement,
             active_from=self.begin,
             active_to=self.end,
             labels=labels,

@@ -77,8 +77,8 @@ class UptimeTable(Table):
     feed: Id | None = Field(None, description="Which probes decide: any, all, or a probe's name.")
 
 
-class MeasurementTable(Table):
-    """How figures are accounted (SLA rule R5)."""
+class AccountingTable(Table):
+    """How the figures of an endpoint are accounted (SLA rule R5)."""
 
     unknown: Annotated[str, lookup("exclude", "up", "down")] | None = Field(
         None, description="What unknown time counts as."
@@ -91,6 +91,11 @@ class MeasurementTable(Table):
     percentile_lost: Annotated[str, lookup("exclude", "infinite")] | None = Field(
         None, description="Lost probes in percentiles: left out, or slower than any limit."
     )
+
+
+class MeasurementTable(AccountingTable):
+    """How figures are accounted, and several endpoints become one."""
+
     combine: Annotated[str, lookup("all", "any", "average")] | None = Field(None, description="Endpoints as one.")
 
 

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from netsla.config.plan_tables import (
+    AccountingTable,
     PlanTable,
     ProbeTable,
     ReferenceProbe,
@@ -218,6 +219,7 @@ class EndpointTable(TermsTable):
     addresses_file: Text | None = Field(None, description="CSV with the header id,address[,labels].")
     family: Annotated[str, lookup("any", "ipv4", "ipv6")] = Field("any", description="Which addresses of a name.")
     active: ActiveTable | None = Field(None, description="Since when, until when it counts.")
+    measurement: AccountingTable | None = Field(None, description="How its figures are accounted.")
     labels: Labels = Field((), description="Labels of its metrics.")
 
 

@@ -243,7 +243,8 @@ class Endpoint:
     """One end of a connection under an agreement, with the probes that watch it.
 
     `probes`, `objectives` and `uptime` are already merged: plan, then agreement, then endpoint.
-    `active_from`/`active_to` bound its own denominator (SLA R13).
+    `active_from`/`active_to` bound its own denominator (SLA R13). `measurement` is its own accounting, merged likewise;
+    None: the agreement's.
     """
 
     id: str
@@ -255,6 +256,7 @@ class Endpoint:
     active_from: datetime | None = None
     active_to: datetime | None = None
     labels: tuple[tuple[str, str], ...] = ()
+    measurement: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,10 @@ class Agreement:
     credits: Credits | None = None
     depends_on: tuple[str, ...] = ()
     document: dict[str, Any] = field(default_factory=dict, hash=False, compare=True)
+
+    def measurement_of(self, endpoint: Endpoint) -> Measurement:
+        """How the figures of one of its endpoints are accounted."""
+        return endpoint.measurement or self.measurement
 
     @property
     def customer(self) -> str:

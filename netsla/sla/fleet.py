@@ -19,6 +19,7 @@ from netsla.model import (
     Agreement,
     Endpoint,
     IntArray,
+    Measurement,
     Metric,
     Objective,
     Plan,
@@ -56,6 +57,11 @@ class FleetEndpoint:
     endpoint: Endpoint
     probes: tuple[FleetProbe, ...]
     deciding: tuple[int, ...]
+
+    @property
+    def measurement(self) -> Measurement:
+        """How its figures are accounted."""
+        return self.agreement.measurement_of(self.endpoint)
 
 
 @dataclass(frozen=True, slots=True)

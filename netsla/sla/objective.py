@@ -117,7 +117,7 @@ def _bench(
         if kind == "percentile":
             limit = threshold_us(one.objective)
             threshold[number, : len(one.rows)] = [Column.LE + by_row[row].index(limit or 0) for row in one.rows]
-    measurement = [one.endpoint.agreement.measurement for one in members]
+    measurement = [one.endpoint.measurement for one in members]
     return Bench(
         name,
         metric,

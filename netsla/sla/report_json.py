@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from netsla.model import SECOND, Agreement, Chronic, UptimeRule
+from netsla.model import SECOND, Agreement, Chronic, Measurement, UptimeRule
 from netsla.sla.accounting import Account
 from netsla.sla.burn import warning
 from netsla.sla.credit import Line, amount
@@ -37,7 +37,8 @@ def to_json(report: Report, *, chained: bool) -> dict[str, Any]:
             "until": instant(report.until_ns),
         },
         "chained": chained,
-        "measurement": _measurement(agreement),
+        "measurement": _measurement(agreement.measurement),
+        **_own_measurements(agreement),
         "uptime": _uptime_rules(agreement),
         "standing": str(report.standing),
         "objectives": [_result(one) for one in report.results],
@@ -104,8 +105,20 @@ def _result(one: Result) -> dict[str, Any]:
     return row
 
 
-def _measurement(agreement: Agreement) -> dict[str, Any]:
-    rules = agreement.measurement
+def _own_measurements(agreement: Agreement) -> dict[str, Any]:
+    """Accounting that endpoints override, if any does."""
+    found: dict[Measurement, list[str]] = {}
+    for endpoint in agreement.endpoints:
+        if endpoint.measurement not in (None, agreement.measurement):
+            found.setdefault(endpoint.measurement, []).append(endpoint.id)
+    return (
+        {"own_measurement": [{"endpoints": names, **_measurement(one)} for one, names in found.items()]}
+        if found
+        else {}
+    )
+
+
+def _measurement(rules: Measurement) -> dict[str, Any]:
     fixed = rules.fixed_denominator_ns
     return {
         "unknown": rules.unknown,

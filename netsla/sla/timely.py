@@ -36,7 +36,7 @@ def judge_time(bench: Bench, accounts: Accounts, out: Verdicts) -> None:
     seen: dict[tuple[int, int, tuple[int, ...]], _Row] = {}
     rows = []
     for one, figures in zip(bench.members, each, strict=True):
-        measurement = one.endpoint.agreement.measurement
+        measurement = one.endpoint.measurement
         key = (id(one.objective), id(measurement), figures)
         if bench.metric is Metric.TIME_TO_REPAIR:
             rows.append(_row(_judge_repairs(one, Account(*figures), accounts)))
@@ -53,7 +53,7 @@ def judge_time(bench: Bench, accounts: Accounts, out: Verdicts) -> None:
 
 
 def _judge_repairs(one: FleetObjective, account: Account, accounts: Accounts) -> Figure:
-    place, measurement = one.endpoint.place, one.endpoint.agreement.measurement
+    place, measurement = one.endpoint.place, one.endpoint.measurement
     begin_ns = int(accounts.begin_k(one.objective.window.name)[place]) * accounts.duty.cell_ns
     outages = [some for some in accounts.outages(place) if some.within_ns and some.start_ns >= begin_ns]
     repairs = [

@@ -12,12 +12,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from netsla.model import SECOND, Agreement, Endpoint, Hours, Kind, Objective, UptimeRule
+from netsla.model import SECOND, Agreement, Endpoint, Hours, Kind, Measurement, Objective, UptimeRule
 from netsla.sla.exclusion import CAUSES, PLANNED, STOP_CLOCK, planned
 from netsla.wire.amounts import span_text
 from netsla.wire.blocks import Block, Row, Section, Table
 from netsla.wire.credit_words import credit_blocks
-from netsla.wire.promise_words import accounting_words, allowance, definitions, metric_words, uptime_words, window_words
+from netsla.wire.promise_words import (
+    accounting_words,
+    allowance,
+    definitions,
+    metric_words,
+    own_accounting_words,
+    uptime_words,
+    window_words,
+)
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _AHEAD_NS = 92 * 86_400 * SECOND  # planned work is listed so far ahead
@@ -138,7 +146,12 @@ def _method(one: Agreement) -> list[Block]:
     for rule, names in rules.items():
         text = uptime_words(rule)
         blocks.append(f"For {_some(names)}: {text[0].lower()}{text[1:]}" if len(rules) > 1 else text)
-    return [*blocks, *accounting_words(one.measurement), *definitions(one)]
+    own: dict[Measurement, list[str]] = {}
+    for endpoint in one.endpoints:
+        if endpoint.measurement not in (None, one.measurement):
+            own.setdefault(one.measurement_of(endpoint), []).append(endpoint.id)
+    others = [f"For {_some(names)}: {own_accounting_words(how)}" for how, names in own.items()]
+    return [*blocks, *accounting_words(one.measurement), *others, *definitions(one)]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -108,6 +108,15 @@ def accounting_words(how: Measurement) -> Iterator[str]:
     yield _COMBINED[how.combine]
 
 
+def own_accounting_words(how: Measurement) -> str:
+    """The same for endpoints that have it otherwise, in a sentence."""
+    return (
+        f"unknown time {_TREATED[how.unknown]}, excluded time {_EXCLUDED[how.exclusions]}, uptime is {_share(how)}, a "
+        f"verdict needs {percent_text(how.min_coverage)} of the time to be known, and lost probes "
+        f"{_LOST[how.percentile_lost]}."
+    )
+
+
 def _share(how: Measurement) -> str:
     if how.fixed_denominator_ns is None:
         return "Up / (Up + Down)"

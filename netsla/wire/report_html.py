@@ -27,7 +27,7 @@ from netsla.wire.chart import EXCLUSION, OUTAGE, UNKNOWN, Band, Chart, draw
 from netsla.wire.figures import figure
 from netsla.wire.report_words import (
     VERDICTS,
-    accounting,
+    accountings,
     claim,
     duration,
     method,
@@ -67,7 +67,7 @@ def render(document: dict[str, Any], report: Report, trend: Trend, version: str,
         figure=figure,
         remarks=remarks,
         method=method,
-        accounting=accounting,
+        accountings=accountings(document),
         money=money,
         claim=partial(claim, zone=ZoneInfo(document["period"]["timezone"])),
         used=used,

@@ -19,7 +19,7 @@ from netsla.wire.report_words import (
     CLASSES,
     VERDICTS,
     Json,
-    accounting,
+    accountings,
     claim,
     duration,
     method,
@@ -47,7 +47,7 @@ def render(document: Json, trend: Trend, unchained: str = "") -> str:
         _incidents(document["incidents"], clock),
         _exclusions(document["exclusions"], clock),
         _credit(document["credit"], zone),
-        _listed("Method", [*map(method, document["uptime"]), accounting(document["measurement"])]),
+        _listed("Method", [*map(method, document["uptime"]), *accountings(document)]),
     ]
     return "\n\n".join(part for part in parts if part)
 

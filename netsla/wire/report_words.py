@@ -86,6 +86,13 @@ def method(rule: Json) -> str:
     return f"{rule['profile']}{whose}: an interval of {every} is bad if {bad}; {down}; {feed}"
 
 
+def accountings(document: Json) -> Iterator[str]:
+    """How time is accounted, and where an endpoint has it otherwise."""
+    yield accounting(document["measurement"])
+    for own in document.get("own_measurement", ()):
+        yield f"{_some(own['endpoints'])}: {accounting(own)}"
+
+
 def accounting(rules: Json) -> str:
     """How time is accounted, in a sentence."""
     treated = {"exclude": "left out", "up": "counted as up", "down": "counted as down"}[rules["unknown"]]

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
-from netsla.model import SECOND, Kind, Measurement, Party
+from netsla.model import Kind, Measurement, Party
 from tests.config.writing import agreement, mistakes
 
 
@@ -53,14 +52,6 @@ def test_everything(tmp_path: Path) -> None:
         "launch": "2026-01-15",
         "review": "2026-08-01",
     }
-
-
-def test_measurement_merges_key_by_key(tmp_path: Path) -> None:
-    top = "plans: {p: {measurement: {unknown: down, min_coverage: 90%, denominator: fixed:43200m}}}"
-    found = agreement(tmp_path, "plan: p\nmeasurement: {unknown: up, combine: any}", top)
-    assert found.measurement == Measurement("up", 30 * 86_400 * SECOND, "remove", Fraction(9, 10), "exclude", "any")
-    found = agreement(tmp_path, "plan: p\nmeasurement: {denominator: actual}", top)
-    assert found.measurement.fixed_denominator_ns is None
 
 
 def test_a_plan_that_is_wrong_does_not_make_its_users_wrong(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_it_stands_alone_and_fits_the_schema(tmp_path: Path) -> None:
         "timezone: Europe/Berlin\nmaintenance: {windows: [{at: 2026-03-29T02:30, duration: 1h}]}",
         "timezone: Europe/Berlin\nmaintenance: {windows: [{at: 2026-10-25T02:30, duration: 1h}]}",
         'maintenance: {notice: 36h, allowed: "22:00-06:00", max_per_month: 90m}',
+        "endpoints: [{id: e, address: a.de, measurement: {unknown: up}}, {id: f, address: b.de}]",
         "timezone: America/New_York\nendpoints: [{id: e, address: a.de, active: {from: 2026-03-15, to: 2026-03-31}}]",
         'endpoints: [{id: e, address: a.de, labels: {a: "no"}}, {id: f, address: "1::2:3", uptime: {interval: 30s}}]',
     ],

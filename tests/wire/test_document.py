@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def test_several_methods_say_whose_they_are(acme: Agreement) -> None:
     text = markdown(acme, NOW)
     assert "For hamburg: profile commercial: time is cut" in text
     assert "For berlin-hq, berlin-dr, bremen, kiel, rostock: profile commercial: time is cut" in text
+
+
+def test_an_endpoint_with_an_accounting_of_its_own_is_named(acme: Agreement) -> None:
+    first, *others = acme.endpoints
+    own = replace(acme.measurement, unknown="down", min_coverage=Fraction(1, 2))
+    text = markdown(replace(acme, endpoints=(replace(first, measurement=own), *others)), NOW)
+    assert f"For {first.id}: unknown time counts as down" in text
+    assert "a verdict needs 50% of the time to be known" in text
 
 
 def test_the_causes_of_exclusions_are_named(acme: Agreement) -> None:
