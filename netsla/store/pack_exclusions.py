@@ -26,8 +26,19 @@ from netsla.sla.report_json import instant
 _NEEDED = ("id", "start", "end", "cause")
 _KEYS = frozenset((*_NEEDED, "endpoint", "reason", "reference", "announced", "accepted_by", "agreed"))
 _SYNONYMS = dict.fromkeys(
-    ("waiting", "waiting_customer", "waiting_for_the_customer", "customer_waiting"), "waiting_for_customer"
-)  # other systems' words for R16's stop-clock
+    (
+        "waiting",
+        "waiting_customer",
+        "waiting_for_the_customer",
+        "waiting_on_customer",
+        "waiting_on_the_customer",
+        "awaiting_customer",
+        "customer_waiting",
+        "stop_clock",
+        "clock_stopped",
+    ),
+    "waiting_for_customer",
+)  # fmt: skip - other systems' words for R16's stop-clock
 _LAST_NS = 2**62  # the year 2116: what is later than this is no time that anybody means
 
 
@@ -76,11 +87,14 @@ def _exclusion(place: str, one: Any, zone: ZoneInfo, known: set[str]) -> Exclusi
 
 
 def _cause(place: str, text: Any) -> str:
-    """The cause as rules spell it. Another word than those of R10 counts as agreed, but never a slip of the pen."""
+    """The cause as rules spell it. Another word than those of R10 counts as agreed, but never a slip of the pen.
+
+    Maintenance by another name (emergency, scheduled …) needs its notice like any.
+    """
     word = "_".join(text.casefold().replace("-", " ").replace("_", " ").split()) if isinstance(text, str) else ""
     if not word:
         raise NetslaError(f"{place}: cause: {text!r} is no word", f"write one of {', '.join(CAUSES)}")
-    word = _SYNONYMS.get(word, word)
+    word = "maintenance" if "maintenance" in word.split("_") and word not in PLANNED else _SYNONYMS.get(word, word)
     known = {*CAUSES, *PLANNED}
     if word not in known and (near := get_close_matches(word, known, 1, 0.8)):
         raise NetslaError(f"{place}: unknown cause {text!r}", f"did you mean {near[0]!r}?")

@@ -43,7 +43,15 @@ def test_what_cannot_be_meant_is_said(tmp_path: Path, text: str, message: str) -
 
 
 @pytest.mark.parametrize(
-    ("word", "cause"), [("Force Majeure", "force_majeure"), ("flood", "flood"), ("waiting", "waiting_for_customer")]
+    ("word", "cause"),
+    [
+        ("Force Majeure", "force_majeure"),
+        ("flood", "flood"),
+        ("waiting", "waiting_for_customer"),
+        ("stop-clock", "waiting_for_customer"),
+        ("emergency maintenance", "maintenance"),  # needs its notice, whatever it is called
+        ("planned maintenance", "planned_maintenance"),
+    ],
 )
 def test_other_words_for_causes(tmp_path: Path, word: str, cause: str) -> None:
     assert [one.cause for one in read(tmp_path, f"[{{{GOOD.replace('no_access', word)}}}]")] == [cause]
