@@ -2,6 +2,7 @@
 
 account(code, start_ns, length_ns, scheduled) -> Account       seconds by class; accounts add up
 availability(account, measurement) -> Availability             A, low, high, coverage as fractions
+lost_ns(account, measurement), answerable_ns(account, due_ns, measurement)       what error budgets and credits stand on
 verdict(availability, target, min_coverage) -> Verdict         standing, and whether the evidence decides it
 """
 
@@ -74,6 +75,22 @@ def availability(time: Account, measurement: Measurement) -> Availability:
     as_up = unknown if measurement.unknown == "up" else 0
     value = _ratio(up + as_up, up + as_up + down + as_down)
     return Availability(value, _ratio(up, everything), _ratio(up + unknown, everything), coverage)
+
+
+def lost_ns(time: Account, measurement: Measurement) -> int:
+    """Down time as the contract counts it: what nobody knows is down, too, where it says so."""
+    return time.down_ns + (time.unknown_ns if measurement.unknown == "down" else 0)
+
+
+def answerable_ns(time: Account, due_ns: int, measurement: Measurement) -> int:
+    """What the availability of a whole period is a share of, if all that is to come of `due_ns` counts.
+
+    An error budget is a share of it: once the period is over, more than the budget is lost iff the target is missed.
+    """
+    if measurement.fixed_denominator_ns is not None:
+        return measurement.fixed_denominator_ns
+    removed = time.excluded_ns if measurement.exclusions == "remove" else 0
+    return due_ns - removed - (time.unknown_ns if measurement.unknown == "exclude" else 0)
 
 
 def _ratio(part: int, whole: int) -> Fraction | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from netsla.model import SECOND, IntArray, Measurement, Metric, Objective, Standing
 from netsla.sla.accounting import Account, availability, verdict
+from netsla.sla.calendar import Period
 from netsla.sla.packets import Figure
 from netsla.sla.repair import figure_ns, repair_ns, repair_verdict
 from netsla.sla.rolled import rolled_standing, window_sums
@@ -18,10 +19,10 @@ from netsla.sla.timeline import Balance, Outage, Timeline
 from netsla.sla.uptime import DOWN, UP
 
 
-def judge_time(objective: Objective, line: Timeline, measurement: Measurement, start_ns: int) -> Figure:
-    """An objective of metric uptime or time_to_repair over the period that begins at `start_ns`."""
+def judge_time(objective: Objective, line: Timeline, measurement: Measurement, period: Period) -> Figure:
+    """An objective of metric uptime or time_to_repair over the period."""
     if objective.metric is Metric.TIME_TO_REPAIR:
-        return _repair(objective, line, measurement, start_ns)
+        return _repair(objective, line, measurement, period)
     if objective.window.calendar:
         return judge_account(objective, line.balance.account, measurement)
     return _rolling(objective, line, measurement)
@@ -29,12 +30,12 @@ def judge_time(objective: Objective, line: Timeline, measurement: Measurement, s
 
 def judge_account(objective: Objective, account: Account, measurement: Measurement) -> Figure:
     """Uptime over an account of time."""
-    figure = availability(account, _denominated(objective, measurement))
+    figure = availability(account, denominated(objective, measurement))
     found = verdict(figure, objective.target, measurement.min_coverage)
     return Figure(found.standing, figure.value, figure.low, figure.high, figure.coverage, found.conclusive)
 
 
-def _denominated(objective: Objective, measurement: Measurement) -> Measurement:
+def denominated(objective: Objective, measurement: Measurement) -> Measurement:
     """A fixed denominator is that of a calendar period: a rolling window of five minutes never has 43,200 minutes."""
     if objective.window.calendar or measurement.fixed_denominator_ns is None:
         return measurement
@@ -44,10 +45,10 @@ def _denominated(objective: Objective, measurement: Measurement) -> Measurement:
 # --- time to repair -----------------------------------------------------------------------------------
 
 
-def counted(time: Balance, start_ns: int) -> list[Outage]:
-    """The outages that belong to the period: begun in it, in scheduled time, not excused (SLA R12)."""
-    end_ns = int(time.scheduled[-1, 1]) if len(time.scheduled) else start_ns
-    return [o for o in time.outages if o.excluded_by is None and o.within_ns and start_ns <= o.start_ns < end_ns]
+def counted(time: Balance, period: Period) -> list[Outage]:
+    """The outages that belong to the period: begun in it, not excused, scheduled time among them (SLA R12)."""
+    begun = (o for o in time.outages if period.start_ns <= o.start_ns < period.end_ns)
+    return [o for o in begun if o.excluded_by is None and o.counts]
 
 
 def repaired_in(outage: Outage, time: Balance) -> int:
@@ -55,8 +56,8 @@ def repaired_in(outage: Outage, time: Balance) -> int:
     return repair_ns(outage.start_ns, outage.end_ns, time.stopped)
 
 
-def _repair(objective: Objective, line: Timeline, measurement: Measurement, start_ns: int) -> Figure:
-    outages = counted(line.balance, start_ns)
+def _repair(objective: Objective, line: Timeline, measurement: Measurement, period: Period) -> Figure:
+    outages = counted(line.balance, period)
     repairs = [repaired_in(outage, line.balance) for outage in outages]
     return judge_repairs(
         objective, line.balance.account, measurement, repairs, any_open=any(outage.open for outage in outages)
@@ -94,7 +95,7 @@ def rolling_account(line: Timeline, size: int) -> tuple[IntArray, IntArray, IntA
 
 def _rolling(objective: Objective, line: Timeline, measurement: Measurement) -> Figure:
     """Judged at the end of every scheduled interval, over the window that ends there."""
-    measurement = _denominated(objective, measurement)
+    measurement = denominated(objective, measurement)
     size = max(objective.window.seconds // line.step_s, 1)
     excluded, unknown, down, up, unit = rolling_account(line, size)
     if measurement.exclusions == "count_as_up":

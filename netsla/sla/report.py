@@ -18,14 +18,14 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from netsla.model import SECOND, Agreement, Chronic, Endpoint, IntArray, Metric, Objective, Standing
-from netsla.sla.accounting import Account
+from netsla.sla.accounting import Account, answerable_ns, lost_ns
 from netsla.sla.burn import WEEK_SECONDS, budget_spent, projected
 from netsla.sla.calendar import Period, month_spans
 from netsla.sla.credit import Line, amount, combined
 from netsla.sla.exclusion import Exclusion, Ruled, planned, rule
 from netsla.sla.fleet import deciding
 from netsla.sla.packets import Figure, feeding, judge
-from netsla.sla.promise import judge_time, repaired_in
+from netsla.sla.promise import denominated, judge_time, repaired_in
 from netsla.sla.recorded import Recorded
 from netsla.sla.settlement import Case, chronic, lines, own_share
 from netsla.sla.spans import total_ns
@@ -234,7 +234,8 @@ def _endpoint(
         watch(endpoint, line, parts)
     judged = [_judge(agreement, period, endpoint, one, line, parts, histogram) for one in endpoint.objectives]
     cases = (
-        Case(endpoint.id, o, figure, line.balance) for o, (figure, _) in zip(endpoint.objectives, judged, strict=True)
+        Case(endpoint.id, o, figure, line.balance, agreement.measurement_of(endpoint))
+        for o, (figure, _) in zip(endpoint.objectives, judged, strict=True)
     )
     unexcluded: list[_Value] = [None] * len(judged)
     if line.balance.account.excluded_ns:
@@ -250,9 +251,9 @@ def _judge(
     agreement: Agreement, period: Period, endpoint: Endpoint, objective: Objective, line: Timeline,
     parts: Sequence[Recorded], histogram: Histogram | None,
 ) -> tuple[Figure, _Value]:  # fmt: skip
-    measurement = agreement.measurement
+    measurement = agreement.measurement_of(endpoint)
     if objective.metric in (Metric.UPTIME, Metric.TIME_TO_REPAIR):
-        return judge_time(objective, line, measurement, period.start_ns), None
+        return judge_time(objective, line, measurement, period), None
     counts = None
     if histogram is not None and objective.percent is not None:
         counts = histogram(endpoint.id, tuple(part.probe for part in feeding(objective, endpoint, parts)))
@@ -274,8 +275,9 @@ def _result(
     uptime = case.objective.metric is Metric.UPTIME
     spent = budget = None
     if uptime:
-        goal = case.objective.target.value
-        spent, budget = budget_spent(time.account.down_ns, time.due_ns, goal), (1 - goal) * time.due_ns
+        goal, terms = case.objective.target.value, denominated(case.objective, case.measurement)
+        whole_ns = answerable_ns(time.account, time.due_ns, terms)
+        spent, budget = budget_spent(lost_ns(time.account, terms), whole_ns, goal), (1 - goal) * whole_ns
     forecast = _forecast(time, period, known_ns) if uptime and known_ns < period.end_ns else None
     return Result(
         case.endpoint, case.objective, case.figure, time.account, time.unknown_ns, time.micro_outages,
@@ -295,9 +297,9 @@ def _forecast(time: Balance, period: Period, known_ns: int) -> Fraction:
 def _incidents(endpoint: str, time: Balance, period: Period, known_ns: int) -> list[Incident]:
     out = []
     for outage in time.outages:
-        if not outage.within_ns:
-            continue
         began_here = period.start_ns <= outage.start_ns < period.end_ns
+        if not outage.within_ns and not (began_here and outage.counts and outage.excluded_by is None):
+            continue
         running = outage.open and known_ns < period.end_ns
         repair = None if outage.excluded_by or not began_here else repaired_in(outage, time)
         out.append(

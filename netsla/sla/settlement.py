@@ -3,7 +3,9 @@
 Rules: `measurement.combine` says how endpoints become one figure: with `all` every endpoint has to keep the
 promise, so the one that earns most decides (its credit is paid once, not once per endpoint); with `any` the one
 that earns least; with `average` the table is read with the mean of the figures. Outages are credited one by one,
-in the period in which they began. Nothing is credited on insufficient data. Shares are of the period's charge; what an
+in the period in which they began. Down time that is added up (`cumulative_downtime`, `days_per_started_hour`) is what
+availability counts as down, so with `unknown: down` the unknown time as well; an outage never is (SLA R4).
+Nothing is credited on insufficient data. Shares are of the period's charge; what an
 outage or an hour earns is a share of one month's, however many months are settled together. A chronic rule is fulfilled
 in the period in which its last outage, or its last down time, fell.
 """
@@ -17,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from netsla.model import SECOND, Agreement, Bound, Chronic, CreditRule, Metric, Objective, Standing
+from netsla.model import SECOND, Agreement, Bound, Chronic, CreditRule, Measurement, Metric, Objective, Standing
+from netsla.sla.accounting import lost_ns
 from netsla.sla.calendar import Period
 from netsla.sla.credit import (
     Line,
@@ -43,6 +46,12 @@ class Case:
     objective: Objective
     figure: Figure
     time: Balance
+    measurement: Measurement
+
+    @property
+    def lost_ns(self) -> Fraction:
+        """Down time as the contract counts it."""
+        return Fraction(lost_ns(self.time.account, self.measurement))
 
 
 _PAYS = (Standing.MET, Standing.BREACHED)
@@ -73,11 +82,11 @@ def own_share(rule: CreditRule, case: Case, period: Period) -> Fraction:
         return Fraction(0)
     if rule.basis == "per_outage":
         return sum((line.share for line in outage_lines(rule, case, period)), Fraction(0))
-    return _share(rule, case.objective.target, case.figure.value, Fraction(case.time.account.down_ns), period)
+    return _share(rule, case.objective.target, case.figure.value, case.lost_ns, period)
 
 
 def _over_endpoints(rule: CreditRule, cases: list[Case], combine: str, period: Period) -> list[Line]:
-    down = [Fraction(case.time.account.down_ns) for case in cases]
+    down = [case.lost_ns for case in cases]
     shares = [_share(rule, c.objective.target, c.figure.value, d, period) for c, d in zip(cases, down, strict=True)]
     if combine == "average":
         values = [Fraction(c.figure.value) for c in cases if c.figure.value is not None]
@@ -119,7 +128,7 @@ def _incidents(case: Case) -> frozenset[str]:
 def outage_lines(rule: CreditRule, case: Case, period: Period) -> list[Line]:
     """One line per outage that began in the period, by its whole length, or by the time its repair took."""
     out = []
-    for outage in counted(case.time, period.start_ns):
+    for outage in counted(case.time, period):
         repair = case.objective.metric is Metric.TIME_TO_REPAIR
         share = time_share(rule.tiers, repaired_in(outage, case.time) if repair else outage.down_ns)
         share = _of_a_month(share, period)
@@ -141,7 +150,9 @@ def chronic(agreement: Agreement, line: Timeline, period: Period) -> list[Chroni
 
 def _often(rule: Chronic, line: Timeline, period: Period, zone: ZoneInfo) -> bool:
     found = [
-        (o.start_ns, o.down_ns) for o in line.balance.outages if o.excluded_by is None and o.start_ns < period.end_ns
+        (o.start_ns, o.down_ns)
+        for o in line.balance.outages
+        if o.excluded_by is None and o.counts and o.start_ns < period.end_ns
     ]
     if not rule.within.calendar:
         return chronic_outages(rule, found, rule.within.seconds * SECOND, period.start_ns)

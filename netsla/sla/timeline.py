@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from netsla.model import SECOND, Agreement, ByteArray, Endpoint, IntArray, Reason
+from netsla.model import SECOND, Agreement, ByteArray, Endpoint, IntArray, Reason, UptimeRule
 from netsla.sla.accounting import Account, account
 from netsla.sla.burn import WEEK_SECONDS
 from netsla.sla.calendar import Period, instant_ns, service_spans
@@ -26,7 +26,7 @@ from netsla.sla.period import midnight_ns, period_around
 from netsla.sla.recorded import Gridded, Recorded, gridded
 from netsla.sla.spans import Spans, covered_grid, intersect, spans, total_ns
 from netsla.sla.standing import BAD, EXCLUDED, UNKNOWN, BoolArray, Standings, combine_probes, interval_standing
-from netsla.sla.uptime import DOWN, UP, Settled, settle
+from netsla.sla.uptime import DOWN, UP, Settled, method_of, settle
 
 TOO_FEW, UNDECIDED = 253, 254  # reasons beside those of `Reason`
 _WORDS = {TOO_FEW: "too_few_samples", UNDECIDED: "provisional"}
@@ -43,7 +43,8 @@ def reason_word(code: int) -> str:
 class Outage:
     """Down time from the onset to the end of the last interval down; `excluded_by` if all of it is excluded.
 
-    `down_ns` is its whole length, `within_ns` what of it is scheduled in the period.
+    `down_ns` is its whole length, `within_ns` what of it is scheduled in the period; it `counts` if any of it is
+    scheduled at all, be it after the period: an outage of the night that lasts into the next month's service hours.
     """
 
     start_ns: int
@@ -53,6 +54,7 @@ class Outage:
     open: bool = False
     provisional: bool = False
     excluded_by: str | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +121,7 @@ def timeline(
     rule = endpoint.uptime
     step_ns = rule.interval_ns
     back = replace(period, start_ns=_reach_back(agreement, endpoint, period))
-    first_k, count = _range(period, parts, min(until_ns, period.end_ns), step_ns, back.start_ns)
+    first_k, count = _range(period, parts, until_ns, rule, back.start_ns)
     start_ns = (first_k + np.arange(count)) * step_ns
     grids = [gridded(part, step_ns // SECOND, first_k, count) for part in parts]
     marks = [interval_standing(g.sent, g.received, rule, g.reason != NO_REASON) for g in grids]
@@ -137,7 +139,9 @@ def timeline(
     if back.start_ns < period.start_ns:
         around = scheduled_spans(agreement, endpoint, back, until_ns // step_ns * step_ns)
         around_ns = covered_grid(around, first_k, step_ns, count)
-    outages = _outages(settled, start_ns, step_ns, np.where(code == DOWN, scheduled_ns, 0))
+    after_ns = covered_grid(_scheduled_after(agreement, endpoint, period, settled, start_ns), first_k, step_ns, count)
+    counts_ns = np.where(code == DOWN, around_ns + after_ns, 0)
+    outages = _outages(settled, start_ns, step_ns, np.where(code == DOWN, scheduled_ns, 0), counts_ns)
     if inside.any():
         outages += _excused(settle(standing, rule), inside, start_ns, step_ns, scheduled_ns, ruled)
     over = rule.method == "outage" and until_ns >= period.end_ns
@@ -174,14 +178,25 @@ def _down_last_week(code: Standings, first_k: int, step_ns: int, until_ns: int) 
     return int(covered_grid(week, first_k, step_ns, len(code))[code == DOWN].sum())
 
 
-def _range(period: Period, parts: list[Recorded], until_ns: int, step_ns: int, back_ns: int) -> tuple[int, int]:
-    """First interval and number of them: the period from `back_ns` on, and whatever is recorded around it."""
-    low, high = back_ns, max(until_ns, period.start_ns)
+def _range(
+    period: Period, parts: list[Recorded], until_ns: int, rule: UptimeRule, back_ns: int
+) -> tuple[int, int]:  # fmt: skip
+    """First interval and number of them: the period from `back_ns` on, and whatever is recorded around it.
+
+    Where records end and what is known goes on, as many more as close a run: else an agent that ended in the last
+    minutes of a month would leave them provisional for ever, and a part of the month would be settled otherwise.
+    """
+    step_ns = rule.interval_ns
+    low, high = back_ns, max(min(until_ns, period.end_ns), period.start_ns)
     for part in parts:
         if len(part):
             low = min(low, max(int(part.start_s[0]) * SECOND, period.start_ns - _REACH_NS))
             end = int(part.start_s[-1] + part.seconds[-1]) * SECOND
             high = max(high, min(end, period.end_ns + _REACH_NS))
+    if until_ns < FOR_EVER:
+        method = method_of(rule)
+        closed_ns = high + (method.gap + method.newest + 1) * step_ns
+        high = max(high, min(until_ns // step_ns * step_ns, closed_ns))
     first_k = low // step_ns
     return first_k, -(-high // step_ns) - first_k
 
@@ -218,8 +233,25 @@ def _unknown_by(code: Standings, reason: ByteArray, scheduled_ns: IntArray) -> d
     return {reason_word(int(n)): int(sums[n]) * 1000 for n in np.flatnonzero(sums)}
 
 
-def _outages(settled: Settled, start_ns: IntArray, step_ns: int, down_ns: IntArray) -> list[Outage]:
-    before = np.concatenate([[0], np.cumsum(down_ns)])
+def _scheduled_after(
+    agreement: Agreement, endpoint: Endpoint, period: Period, settled: Settled, start_ns: IntArray
+) -> Spans:
+    """What counts after the period, as far as the outage that goes on at its end reaches; nothing if none does."""
+    over = [
+        int(last)
+        for first, last in zip(settled.first, settled.last, strict=True)
+        if start_ns[first] < period.end_ns <= start_ns[last]
+    ]
+    if not over:
+        return spans([])
+    end_ns = int(start_ns[over[0]]) + endpoint.uptime.interval_ns
+    return scheduled_spans(agreement, endpoint, replace(period, start_ns=period.end_ns, end_ns=end_ns), end_ns)
+
+
+def _outages(
+    settled: Settled, start_ns: IntArray, step_ns: int, down_ns: IntArray, counts_ns: IntArray
+) -> list[Outage]:
+    before, counts = (np.concatenate([[0], np.cumsum(each)]) for each in (down_ns, counts_ns))
     out = []
     for number, (first, last, length) in enumerate(
         zip(settled.first.tolist(), settled.last.tolist(), settled.length.tolist(), strict=True)
@@ -228,7 +260,8 @@ def _outages(settled: Settled, start_ns: IntArray, step_ns: int, down_ns: IntArr
         maybe = is_open or bool(settled.provisional[first : last + 2].any())
         within = int(before[last + 1] - before[first])
         start, end = int(start_ns[first]), int(start_ns[last]) + step_ns
-        out.append(Outage(start, end, length * step_ns, within, is_open, maybe))
+        some = bool(counts[last + 1] > counts[first])
+        out.append(Outage(start, end, length * step_ns, within, is_open, maybe, counts=some))
     return out
 
 

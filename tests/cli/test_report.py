@@ -70,7 +70,7 @@ def test_text_says_everything_and_that_it_is_unchained(hand: Path, capsysbinary:
         "unchained",
         "CHG-7",
         "2026-03-17 11:00 CET",
-        "101.0 % of the error budget of 0:44:35 is used (warning at 100 %)",
+        "104.8 % of the error budget of 0:42:58 is used (warning at 100 %)",
         "commercial: an interval of 0:01:00 is bad if over 50 % was lost",
         "2026-03-22  100.0000 %    100.0000 %  10.000 ms  0:00:00  23:00:00",
         "45.00 EUR (5 % of 900.00 EUR)",

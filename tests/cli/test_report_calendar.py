@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.rules import BAD, GOOD, minutes, month, told, write
+from tests.cli.rules import BAD, GOOD, UPTIME, minutes, month, told, write
 
 LOOSE = "{min_coverage: 0%}"
 INTERVAL = "{method: interval, interval: 60s}"
@@ -236,3 +236,37 @@ def test_the_term_of_the_agreement(tmp_path: Path) -> None:
     rows = month("2026-04-01", "2026-05-01", ("2026-04-05T10:00", 30))
     found = up(told(write(tmp_path, rows, term="{from: 2026-04-11, to: 2026-04-20}"), "2026-04")[1])
     assert found["seconds"] == {"scheduled": 864_000, "excluded": 0, "unknown": 0, "down": 0, "up": 864_000}
+
+
+@pytest.mark.parametrize(
+    ("begin", "length", "march", "april"),
+    [
+        # service 08:00-18:00 UTC; the outage begins on Tuesday 31 March after hours
+        (
+            "2026-03-31T20:00",
+            13 * 60,
+            46_800,
+            None,
+        ),  # until 09:00 on 1 April: March's, though all that counts is April's
+        ("2026-03-31T20:00", 11 * 60, None, None),  # until 07:00: nobody's, no service was due
+        ("2026-03-31T17:00", 16 * 60, 57_600, None),
+        ("2026-04-01T07:00", 120, None, 7200),
+    ],
+)
+def test_an_outage_belongs_to_the_month_it_began_in_even_after_hours(
+    tmp_path: Path, begin: str, length: int, march: int | None, april: int | None
+) -> None:
+    keys: dict[str, Any] = {
+        "service": '{monthly_charge: 900.00, hours: {weekly: [{days: [mon-sun], from: "08:00", to: "18:00"}]}}',
+        "objectives": f'[{UPTIME}, {{id: repair, metric: time_to_repair, target: "<= 1h", window: month}}]',
+        "credits": "{currency: EUR, rules: [{objective: repair, basis: per_outage, tiers: [{over: 1h, credit: 5%}]}]}",
+        "measurement": LOOSE,
+    }
+    folder = write(tmp_path, month("2026-03-25", "2026-04-08", (begin, length)), **keys)
+    for name, repair in (("2026-03", march), ("2026-04", april)):
+        _, document = told(folder, name)
+        (found,) = (one for one in document["objectives"] if one["objective"] == "repair")
+        assert (found["value"], document["credit"]["percent"]) == (repair, 5.0 if repair else 0.0)
+        assert [one["repair_seconds"] for one in document["incidents"] if one["repair_seconds"]] == [repair] * bool(
+            repair
+        )

@@ -235,3 +235,55 @@ def test_endpoints_as_one(tmp_path: Path, combine: str, code: int, percent: floa
     file.write_text("\n".join([*lines, *(line.replace("hq,", "dr,").replace(",12,0", ",12,12") for line in lines[1:])]))
     got, document = told(folder, "2026-04")
     assert (got, document["credit"]["percent"]) == (code, percent)
+
+
+@pytest.mark.parametrize(("unknown", "share"), [("exclude", 0.0), ("up", 0.0), ("down", 10.0)])
+def test_unknown_time_that_counts_as_down_is_paid_for(tmp_path: Path, unknown: str, share: float) -> None:
+    # 60 minutes without a record: by `unknown: down` over 45 minutes down, two started hours are none
+    rules = (
+        "{objective: up, basis: cumulative_downtime, tiers: [{over: 10m, credit: 5%}, {over: 45m, credit: 10%}]}",
+        "{objective: up, basis: days_per_started_hour, days: 3}",
+        "{objective: up, basis: per_outage, tiers: [{over: 5m, credit: 7%}]}",
+    )
+    rows = month(*APRIL, absent=(("2026-04-10T00:00", 60),))
+    for number, (rule, percent) in enumerate(zip(rules, (share, share, 0.0), strict=True)):
+        folder = write(
+            tmp_path / str(number),
+            rows,
+            credits=f"{{currency: EUR, rules: [{rule}]}}",
+            measurement=f"{{unknown: {unknown}}}",
+        )
+        assert told(folder, "2026-04")[1]["credit"]["percent"] == percent
+
+
+@pytest.mark.parametrize(
+    ("options", "excluded", "absent", "budget"),
+    [
+        ("{}", False, 0, 2592.0),
+        ("{}", True, 0, 2592.0 - 3.6),  # an hour that is taken out
+        ("{exclusions: count_as_up}", True, 0, 2592.0),
+        ("{}", False, 60, 2592.0 - 3.6),
+        ("{unknown: up}", False, 60, 2592.0),
+        ("{unknown: down}", False, 60, 2592.0),
+        ('{denominator: "fixed:40000m"}', True, 60, 2400.0),
+    ],
+)
+def test_the_error_budget_is_spent_when_the_promise_is_broken(
+    tmp_path: Path, options: str, *, excluded: bool, absent: int, budget: float
+) -> None:
+    away = {
+        "id": "f",
+        "endpoint": None,
+        "start": "2026-04-20T00:00Z",
+        "end": "2026-04-20T01:00Z",
+        "cause": "force majeure",
+    }
+    gaps = (("2026-04-10T00:00", absent),) if absent else ()
+    for down in (39, 41, 43, 44):
+        rows = month(*APRIL, ("2026-04-03T00:00", down), absent=gaps)
+        folder = write(tmp_path / str(down), rows, exclusions=[away] if excluded else [], measurement=options)
+        found = objective(told(folder, "2026-04")[1], "up")
+        lost = down * 60 + (absent * 60 if "down" in options else 0)
+        assert found["budget_seconds"] == pytest.approx(budget)
+        assert found["budget_spent_ratio"] == pytest.approx(lost / budget)
+        assert (found["budget_spent_ratio"] > 1) == (found["standing"] == "breached")

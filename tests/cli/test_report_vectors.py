@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from netsla.errors import NetslaError
-from tests.cli.rules import BAD, DELIVERY, GOOD, UPTIME, minutes, month, seconds, told, write
+from tests.cli.rules import BAD, DELIVERY, GOOD, UPTIME, minutes, month, seconds, shown, told, write
 
 BEGIN = "2026-04-01T00:00Z"
 LOOSE = "{min_coverage: 0%}"
@@ -396,3 +396,15 @@ def test_an_exclusion_for_all_is_told_endpoint_by_endpoint_where_caps_differ(tmp
     assert [(one["id"], one["endpoint"], one["excluded_seconds"], one["why"]) for one in found] == [
         ("A", "hq", 14_400, None), ("B", "dr", 7200, None), ("B", "hq", 0, "cap"), ("C", None, 0, "cap"),
     ]  # fmt: skip
+
+
+def test_an_endpoint_has_its_own_accounting(tmp_path: Path) -> None:
+    # ten minutes, of which two are unknown
+    ends = "[{id: hq, address: 192.0.2.1, measurement: {unknown: down, min_coverage: 50%}}]"
+    folder = write(tmp_path, minutes("2026-04-01", [GOOD] * 4 + [None] * 2 + [GOOD] * 4), endpoints=ends)
+    code, document = told(folder, "2026-04-01T00:00Z/2026-04-01T00:10Z")
+    assert (code, document["objectives"][0]["value"]) == (1, 0.8)
+    assert document["measurement"]["unknown"] == "exclude"
+    (own,) = document["own_measurement"]
+    assert (own["endpoints"], own["unknown"], own["min_coverage_ratio"]) == (["hq"], "down", 0.5)
+    assert "hq: unknown time is counted as down" in shown(folder, "2026-04-01T00:00Z/2026-04-01T00:10Z", "text")
