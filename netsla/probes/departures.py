@@ -16,6 +16,7 @@ import numpy as np
 
 from netsla.model import MILLISECOND, SECOND, Reason
 from netsla.probes.faults import CUT_OFF, REFUSALS
+from netsla.probes.handshake import keeps_nothing
 from netsla.probes.links import SETTLE_NS, Links
 from netsla.probes.netlink import Ask, Neighbour, is_near, word_of
 
@@ -113,7 +114,7 @@ class Departures:
         if mono_ns >= self._counted_ns + _COUNTED_NS and None in found:
             self._count_overflows(mono_ns)
         for i, one in enumerate(some):
-            if found[i] is None and self._had_no_place(one, asks[i], ways[i]):
+            if found[i] is None and (self._had_no_place(one, asks[i], ways[i]) or self._is_here_yet(one, asks[i])):
                 found[i] = Reason.BUFFER_FULL
         return found
 
@@ -123,6 +124,10 @@ class Departures:
         What waited in vain ends with an error, or was put out of a full queue without a word.
         """
         return one.silent and self.links.takes_since(ask) > mono_ns - one.begin_ns
+
+    def _is_here_yet(self, one: Departure, ask: Ask) -> bool:
+        """Whether the SYN still waits in a queue of ours, and not for a silent neighbour: that one is dead."""
+        return one.silent and not keeps_nothing(one.sock) and self.links.neighbour(ask) is Neighbour.TAKES
 
     def _had_no_place(self, one: Departure, ask: Ask, way: int) -> bool:
         """Whether the SYN was dropped since the table of neighbours was full: who takes it is still not in there.

@@ -169,6 +169,24 @@ def test_what_our_own_queue_drops_is_not_lost(namespace: Namespace, veth: Namesp
     assert set(count(one.run(2_000))) == {"LOST"}
 
 
+@pytest.mark.parametrize(("neighbour", "outcome"), [(Neighbour.TAKES, "UNMEASURED"), (Neighbour.SILENT, "LOST")])
+def test_what_waits_in_our_own_queue_at_its_time_limit_is_not_lost(
+    namespace: Namespace,
+    veth: Namespace,
+    calls: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    neighbour: Neighbour,
+    outcome: str,
+) -> None:
+    namespace.run("tc", "qdisc", "add", "dev", "near", "root", "tbf", "rate", "8bit", "burst", "200", "limit", "100000")
+    one = calls(BOTH)
+    monkeypatch.setattr(one.prober._departures.links, "neighbour", lambda _: neighbour)
+    samples = one.run(3_000)
+    later = samples.take(samples.slot > samples.slot.min() + 1)  # as many as the bucket holds have left
+    assert set(count(later)) == {outcome}
+    assert outcome == "LOST" or reasons(later) == {Reason.BUFFER_FULL}
+
+
 def test_what_a_link_that_is_down_drops_is_known_at_once(namespace: Namespace, veth: Namespace, calls: Make) -> None:
     one = calls(BOTH)
     veth.ip("link", "set", "far", "down")
