@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import cast
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from netsla.model import SECOND, Outcome, Reason, SampleFlag, Samples
+from netsla.model import SECOND, Outcome, Reason, SampleFlag, Samples, Target
 from netsla.probes import flight
 from netsla.probes.audit import Audit
 from netsla.probes.batch import Inbox
@@ -22,7 +23,9 @@ from netsla.probes.outlet import Outlet
 from netsla.probes.session import Sessions
 from netsla.wire import icmp
 from tests.probes.wiring import Drive as Driven
-from tests.probes.wiring import HandClock, Wire, count, fleet
+from tests.probes.wiring import Echo, HandClock, Wire, count, fleet, target
+
+Make = Callable[[Sequence[Target]], Driven]
 
 PROBES, SIZE, TIMEOUT = 1024, 56, 3 * SECOND
 
@@ -251,3 +254,55 @@ def test_strangers_are_counted_and_nothing_else(monkeypatch: pytest.MonkeyPatch)
     assert len(rig.take()) == 0
     assert (rig.flights.state == flight.OUT).all()
     assert not rig.sessions.streak.any()
+
+
+@pytest.mark.netns
+def test_a_redirect_or_a_quench_refuses_nobody_who_is_silent(wire: Wire, drive: Make) -> None:
+    one = drive([target(0, "10.1.0.1")])
+
+    def react(echo: Echo) -> None:
+        wire.refuse(echo, 4, 0, "10.9.9.9")
+        wire.refuse(echo, 5, 1, "10.9.9.9")
+
+    assert count(one.to_the_end(3, wire, react)) == {"LOST": 3}
+
+
+@pytest.mark.netns
+def test_an_error_that_quotes_a_probe_to_somebody_else_refuses_nobody(wire: Wire, drive: Make) -> None:
+    """Our id and sequence number, in the eight bytes that every router quotes, but another target."""
+    one = drive([target(0, "10.1.0.1")])
+
+    def react(echo: Echo) -> None:
+        quote = echo.whole[:16] + bytes([10, 1, 0, 2]) + echo.whole[20:28]
+        wire.refuse(echo, 3, 1, "10.9.9.9", quote)
+
+    assert count(one.to_the_end(3, wire, react)) == {"LOST": 3}
+    assert one.prober.strangers == 3
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(("at", "byte"), [(20, 0), (25, 0xFF)])
+def test_an_error_of_another_program_refuses_nobody_though_a_raw_socket_is_told(
+    wire: Wire, drive: Make, at: int, byte: int
+) -> None:
+    """Of an echo reply of ours, or of a request with another id."""
+    wire.namespace.set("ipv4/ping_group_range", "1 0")
+    one = drive([target(0, "10.1.0.1")])
+
+    def react(echo: Echo) -> None:
+        whole = bytearray(echo.whole)
+        whole[at] = byte if at == 20 else whole[at] ^ byte
+        wire.refuse(echo, 3, 1, "10.9.9.9", bytes(whole[:28]))
+
+    assert count(one.to_the_end(3, wire, react)) == {"LOST": 3}
+
+
+@pytest.mark.netns
+def test_of_several_errors_the_first_counts(wire: Wire, drive: Make) -> None:
+    one = drive([target(0, "10.1.0.1")])
+
+    def react(echo: Echo) -> None:
+        wire.refuse(echo, 3, 1, "10.9.9.9")
+        wire.refuse(echo, 3, 13, "10.9.9.8")
+
+    assert set(one.to_the_end(3, wire, react).detail.tolist()) == {3 << 8 | 1}

@@ -337,3 +337,47 @@ def test_an_endpoint_that_hangs_up_at_once_has_answered() -> None:
     assert samples.outcome[0] == Outcome.ANSWERED
     assert 0 < samples.rtt_ns[0] < 5 * MILLISECOND
     assert samples.flags[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("over", "outcomes"),
+    [(0, [Outcome.ANSWERED]), (1, [Outcome.LOST, Outcome.LATE])],
+    ids=["at the limit", "beyond it"],
+)
+def test_the_time_limit_is_right_to_the_nanosecond(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, over: int, outcomes: list[Outcome]
+) -> None:
+    """By the kernel's figure, however early we look."""
+    limit = 900 * MILLISECOND + over
+    monkeypatch.setattr("netsla.probes.tcp.measure", lambda _: (limit, 0))
+    samples = drive(target(listener.getsockname()[1], interval_ns=60 * SECOND), seconds=61)
+    assert samples.outcome.tolist() == outcomes
+    assert samples.rtt_ns[-1] == limit
+
+
+def test_an_answer_to_a_later_syn_says_so(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsla.probes.tcp.measure", lambda _: (5 * MILLISECOND, 2))
+    samples = drive(target(listener.getsockname()[1]))
+    assert (samples.outcome[0], samples.detail[0], samples.flags[0]) == (
+        Outcome.ANSWERED,
+        2,
+        SampleFlag.RETRANSMITTED,
+    )
+
+
+def test_a_reset_of_which_we_hear_a_little_late_is_not_timed(silence: Silence) -> None:
+    """In time, and we were not deaf: but only we could have told when it came."""
+    samples = ask_once(silence.port, lambda: silence.reset(silence.heard()), 300 * MILLISECOND)
+    assert (samples.outcome[0], samples.detail[0]) == (Outcome.UNMEASURED, Reason.OVERRUN)
+
+
+def test_who_is_silent_after_we_stood_still_is_lost(silence: Silence) -> None:
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober.load([target(silence.port)])
+    for pause in (*([100 * MILLISECOND] * 20), 30 * SECOND, *([100 * MILLISECOND] * 40)):
+        prober.step()
+        clock.now += pause
+    prober.stop()
+    samples = Samples.join(prober.drain())
+    assert samples.outcome[-1] == Outcome.LOST
