@@ -30,7 +30,7 @@ from netsla.doors import Doors
 from netsla.errors import ConfigError, HostError
 from netsla.excluding import Excluding
 from netsla.history import History
-from netsla.launch import LIVE_LINE, Launched
+from netsla.launch import CLEAR_LINE, Launched
 from netsla.model import SECOND, Plan, Target
 from netsla.portrait import Portraits
 from netsla.probes.naming import Names
@@ -254,9 +254,8 @@ class Agent:
         for line in self._vitals.news():
             log.warning("%s", line)
         if sys.stderr.isatty():
-            print(
-                f"{LIVE_LINE}{live_line(self._engine, len(self._vitals.problems))}", end="", file=sys.stderr, flush=True
-            )
+            line = live_line(self._engine, len(self._vitals.problems))
+            print(f"{CLEAR_LINE}{line}", end="", file=sys.stderr, flush=True)
 
     def _find_troubles(self) -> Troubles:
         isolated = "isolated: our own references do not answer, or did not just now: figures are frozen"

@@ -24,7 +24,7 @@ from netsla.store.lock import FolderLock
 
 log = logging.getLogger("netsla")
 
-LIVE_LINE = "\r\x1b[K"  # takes the live line away, on a terminal
+CLEAR_LINE = "\r\x1b[K"  # takes the live line away, on a terminal
 _SWITCH_S = 0.0002  # thread switch interval: a long computation delays each step of a prober by so much, not by 5 ms
 
 
@@ -64,7 +64,7 @@ def launch(path: Path) -> Launched:
 
 
 def _set_up_process() -> None:
-    form = f"{LIVE_LINE * sys.stderr.isatty()}%(levelname)s %(message)s"
+    form = f"{CLEAR_LINE * sys.stderr.isatty()}%(levelname)s %(message)s"
     logging.basicConfig(format=form, level=logging.INFO, stream=sys.stderr)
     sys.setswitchinterval(_SWITCH_S)
     gc.disable()  # what is made now stays: looking through it again and again holds every thread
