@@ -63,7 +63,7 @@ class Agent:
         self._path, self._roster, self._probers = launched.path, launched.roster, launched.probers
         self._fleet = launched.fleet
         state_dir = Path(self._plan.agent.state_dir)
-        self._history = History(state_dir, self._probers.make_way)
+        self._history = History(state_dir)
         self._telling = Telling(self._plan, self._history.ledger, self._address_of)
         self._excluding = Excluding(self._history.ledger, lambda: self._plan, self._exclude)
         self._engine = Engine(self._history.read_cell, self._history.read_rows)

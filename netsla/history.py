@@ -47,9 +47,7 @@ class _GivenUpError(Exception):
 class History:
     """The record of one agent: written as it measures, read as it begins and as windows slide."""
 
-    def __init__(self, state_dir: Path, make_way: Callable[[], None] = lambda: None) -> None:
-        """`make_way` is called now and then while much is computed."""
-        self._make_way = make_way
+    def __init__(self, state_dir: Path) -> None:
         self.ledger = Ledger(state_dir / LEDGER)
         self._layout = Layout(())
         self._recall = Recall(self.ledger, self._layout)
@@ -228,9 +226,8 @@ class History:
         end = (last_k + 1) * fleet.seconds
         begin = min(cuts, default=end)
         pieces = self._while_wanted(fleetview.pieces(look, self._layout, begin, end, cuts))
-        stands = fleetview.standings(look, self._layout, begin, end)
-        sums = (_sum(piece, fleet.seconds) for piece in pieces)
-        stood = self._while_wanted(_stood(stands, fleet.seconds, last_k))
+        stands = self._while_wanted(fleetview.standings(look, self._layout, begin, end))
+        sums, stood = (_sum(piece, fleet.seconds) for piece in pieces), _stood(stands, fleet.seconds, last_k)
         begin_k = engine.accounts.grid(last_k + 1)
         tail = (self._recall.cell(k, fleet.seconds) for k in range(begin_k, last_k + 1))
         resume(engine, fleet, last_k, sums, stood, [cell for cell in tail if cell is not None])
@@ -239,7 +236,6 @@ class History:
         for one in found:
             if self._given_up:
                 raise _GivenUpError
-            self._make_way()
             yield one
 
 

@@ -260,20 +260,6 @@ def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -
     kill(again)
 
 
-def test_who_reads_back_makes_way_for_every_cell(tmp_path: Path) -> None:
-    history, drive, _ = begin(tmp_path)
-    live(history, drive, 5 * 60 + 10)
-    history.close()
-    asked: list[int] = []
-    again = History(tmp_path, lambda: asked.append(1))
-    again.start({})
-    after = Drive(PLAN, drive.now, again.read_cell, again.read_rows)
-    again.adopt(after.fleet)
-    again.restore(after.engine, after.fleet)
-    assert len(asked) >= 2 * 5, "sums and standings"
-    kill(again)
-
-
 def test_nobody_stands_in_where_nothing_is_to_be_read(tmp_path: Path) -> None:
     history, drive, _ = begin(tmp_path)
     live(history, drive, 5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from netsla.model import ProbeType, Samples, Target
@@ -11,9 +10,6 @@ from netsla.probes.prober import Prober, ProberFacts
 from netsla.probes.tcp import TcpProber
 
 PROBERS: Mapping[ProbeType, Callable[[], Prober]] = {ProbeType.ICMP: IcmpProber, ProbeType.TCP: TcpProber}
-
-_BREATH_S = 0.0005
-_MOMENT_S = 0.02  # longer than a tick of 1,000 probes; where ticks follow one another nobody waits for ever
 
 
 class Crew:
@@ -42,15 +38,6 @@ class Crew:
     def facts(self) -> dict[ProbeType, ProberFacts]:
         """The audit of each."""
         return {kind: prober.facts() for kind, prober in self._probers.items()}
-
-    def make_way(self) -> None:
-        """Wait until no tick is under way, a moment at most: to be called now and then by who computes at length.
-
-        A tick takes the interpreter's lock some ten times, and waits each time for whoever holds it.
-        """
-        until = time.monotonic() + _MOMENT_S
-        while any(prober.ticking for prober in self._probers.values()) and time.monotonic() < until:
-            time.sleep(_BREATH_S)
 
     def stop(self) -> None:
         """End them all."""

@@ -64,7 +64,7 @@ class IcmpProber:
         self._generations: dict[int, int] = {}  # by row, where an id was left behind
         self._tick_due = self._due = self._next_sweep = 0  # when this tick, this turn, the next sweep is due
         self._sent = self._turned = 0  # in this tick; before this turn
-        self._running = self.ticking = False
+        self._running = False
         self._loading = threading.Lock()
         self._targets: Sequence[Target] = ()
         self._thread = threading.Thread(target=self._run, name="icmp", daemon=True)
@@ -129,9 +129,7 @@ class IcmpProber:
             tick = self._layout.tick_ns
             due = (max(self._tick_due, self._last_mono + self._offset) // tick + 1) * tick
             self._sleep_until(due - _EARLY_NS)
-            self.ticking = True
             self.step(due)
-            self.ticking = False
 
     def _sleep_until(self, at_ns: int) -> None:
         left = at_ns - self._offset - self._clock.mono()

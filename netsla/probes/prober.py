@@ -28,10 +28,6 @@ class ProberFacts:
 class Prober(Protocol):
     """Packets out, Samples in. Thread-safe; runs its own thread."""
 
-    @property
-    def ticking(self) -> bool:
-        """Whether a tick is under way just now: who computes at length makes way for it."""
-
     def load(self, targets: Sequence[Target]) -> None:
         """Take these targets in place of the old; unchanged ones go on without a break or a burst."""
 

@@ -121,7 +121,7 @@ class TcpProber:
         self._records: list[_Record] = []
         self._out: deque[Samples] = deque()
         self._audit, self._departures, self._exits = Audit(), Departures(), Exits()
-        self._running = self.ticking = False
+        self._running = False
         self._thread = threading.Thread(target=self._run, name="tcp", daemon=True)
 
     # --- Prober -------------------------------------------------------------------------------------
@@ -175,9 +175,7 @@ class TcpProber:
             now = self._clock.mono() + self._offset
             self._due = (now // self._tick_ns + 1) * self._tick_ns
             self._listen_until(self._due - self._offset)
-            self.ticking = True
             self.step()
-            self.ticking = False
 
     def _listen_until(self, due: int) -> None:
         """Hear who answers before the next tick: a reset has no other stamp than when we hear of it."""

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pytest
-
 from netsla.model import ProbeSpec, ProbeType, Samples, Target
-from netsla.probes import crew as crews
 from netsla.probes.crew import PROBERS, Crew
 from netsla.probes.prober import Prober, ProberFacts
 
@@ -13,17 +10,10 @@ ICMP, TCP = ProbeSpec("ping", ProbeType.ICMP), ProbeSpec("web", ProbeType.TCP, p
 
 
 class Recorder:
-    """A prober that keeps what it is told, in a tick until it was looked at so many times."""
-
-    long = looks = 0
+    """A prober that keeps what it is told."""
 
     def __init__(self, kind: ProbeType, told: list[tuple[ProbeType, object]]) -> None:
         self._kind, self._told = kind, told
-
-    @property
-    def ticking(self) -> bool:
-        self.looks += 1
-        return self.looks <= self.long
 
     def load(self, targets: Sequence[Target]) -> None:
         self._told.append((self._kind, [target.row for target in targets]))
@@ -83,25 +73,3 @@ def test_a_prober_whose_targets_all_went_is_told_so_and_goes_on() -> None:
     assert sorted(told, key=str) == [(ProbeType.ICMP, []), (ProbeType.TCP, [1])]
     crew.stop()
     assert told[2:] == [(ProbeType.ICMP, "stop"), (ProbeType.TCP, "stop")]
-
-
-def ticking(looks: int) -> tuple[Crew, Recorder]:
-    prober = Recorder(ProbeType.ICMP, [])
-    prober.long = looks
-    crew = Crew({ProbeType.ICMP: lambda: prober})
-    crew.make_way()  # nobody probes
-    crew.load([target(0, ICMP)])
-    return crew, prober
-
-
-def test_who_computes_makes_way_for_a_tick() -> None:
-    crew, prober = ticking(2)
-    crew.make_way()
-    assert prober.looks == 3
-
-
-def test_who_computes_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crews, "_MOMENT_S", 0.001)
-    crew, prober = ticking(1000)
-    crew.make_way()
-    assert 1 < prober.looks < 1000
