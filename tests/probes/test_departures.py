@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from netsla.model import MILLISECOND, SECOND, Outcome, ProbeSpec, ProbeType, Reason, Samples, Target
-from netsla.probes.netlink import Neighbour
+from netsla.probes.netlink import Ask, Neighbour
 from netsla.probes.tcp import TcpProber
 from tests.probes.wiring import HandClock, Namespace, count, reasons, target
 
@@ -241,3 +242,30 @@ def test_where_nobody_is_asked_for_an_address_no_table_is_full(
     monkeypatch.setattr(links, "neighbour", lambda _: Neighbour.UNKNOWN)
     monkeypatch.setattr(links, "resolves", lambda _: False)
     assert set(count(one.run(3000))) == {"LOST"}
+
+
+@pytest.mark.parametrize(("failed", "outcome"), [(True, "UNMEASURED"), (False, "REFUSED")])
+def test_an_error_that_our_own_host_may_have_made_is_doubted_while_its_links_fail(
+    veth: Namespace, calls: Make, *, failed: bool, outcome: str
+) -> None:
+    """EHOSTUNREACH: of a router afar, or of our own stack, whose neighbour did not tell its address."""
+    one = calls(BOTH)
+    one.run(400)
+    departures = one.prober._departures
+    if failed:
+        veth.ip("link", "set", "far", "down")
+        departures.links.look([departures.links.ways([Ask(bytes([10, 1, 0, 1]))])[0]], one.clock.mono())
+    for call in list(one.prober._calls.values()):
+        one.prober._decide(call, errno.EHOSTUNREACH)
+    assert set(count(one.run(20))) == {outcome}
+
+
+def test_without_a_fault_of_our_own_an_error_is_believed(
+    veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = calls(BOTH)
+    one.run(400)
+    monkeypatch.setattr(one.prober, "_why", lambda some, **_: [Reason.OTHER] * len(some))
+    for call in list(one.prober._calls.values()):
+        one.prober._decide(call, errno.EHOSTUNREACH)
+    assert set(count(one.run(20))) == {"REFUSED"}

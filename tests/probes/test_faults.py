@@ -291,3 +291,21 @@ def test_what_waits_for_a_silent_neighbour_is_lost(namespace: Namespace, veth: N
     """It never left, either: but who does not tell its hardware address is dead. The other one swallows all it gets."""
     one = drive([target(0, "fd40::99", FAST), target(1, "fd01::1", FAST)])
     assert set(count(one.run(5))) == {"LOST"}
+
+
+def test_a_refusal_of_our_own_excuses_nothing_that_left_after_it(wire: Wire, drive: Make) -> None:
+    one = drive([target(0, "10.1.0.1", FAST)])
+    one.run(1, wire, silent)
+    wire.namespace.ip("route", "add", "prohibit", "10.1.0.0/16")
+    one.run(1, wire, silent)
+    wire.namespace.ip("route", "del", "prohibit", "10.1.0.0/16")
+    one.run(SPEC.timeout_ns // 1_000_000_000 + 1, wire, silent)
+    assert set(count(one.run(3, wire, silent))) == {"LOST"}
+
+
+def test_deafness_excuses_nothing_that_left_after_it(wire: Wire, drive: Make) -> None:
+    one = drive([target(0, "10.1.0.1", FAST)])
+    one.run(1, wire, silent)
+    one.prober._faults.deafen(0, Reason.RECEIVE_DROP, one.clock.mono())
+    one.run(SPEC.timeout_ns // 1_000_000_000 + 1, wire, silent)
+    assert set(count(one.run(3, wire, silent))) == {"LOST"}
