@@ -40,6 +40,10 @@ _BEAT_NS = 5 * SECOND  # how often the ledger is told that we are alive
 _KEEP_NS = 5 * SECOND  # how often open cells are kept: with a late turn, a kill loses less than 10 s
 
 
+_OPEN_S = 10.0  # to open the ledger and to mend it, before it is read
+_AWAY_S = 2.5  # that one waits for a disk that says no
+
+
 class _GivenUpError(Exception):
     """Nobody waits for it any more."""
 
@@ -157,7 +161,7 @@ class History:
 
     def wait(self, fleet: Fleet) -> None:
         """Samples may be put aside: the past is about to be read back."""
-        self.ledger.flush()
+        self._await_ledger()
         try:
             with self.ledger.archive.open() as look:
                 self._left = _opened(look, fleet)
@@ -191,9 +195,17 @@ class History:
         """The agent ends: what is still being read back is not needed any more. From any thread."""
         self._given_up = True
 
+    def _await_ledger(self) -> None:
+        """Wait until the ledger is open and whole; not long where the disk is away, since nobody is shown anything."""
+        begun = time.monotonic()
+        while not self.ledger.flush(_AWAY_S / 10):
+            passed = time.monotonic() - begun
+            if passed > _OPEN_S or (passed > _AWAY_S and self.ledger.problems()):
+                return
+
     def restore(self, engine: Engine, fleet: Fleet) -> str:
         """Bring a freshly loaded engine to where the record ends; returns what was found, in words."""
-        self.ledger.flush()
+        self._await_ledger()
         try:
             with self.ledger.archive.open() as look:
                 return self._resume(look, engine, fleet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from netsla.sla.tally import Column
 from tests.sla.builders import HOUR, MINUTE, MONTH, START, ratio_objective, samples
 from tests.sla.builders import plan as make_plan
 from tests.sla.test_engine import Drive
+from tests.store.disks import remount, small_disk
 
 PLAN = make_plan(2, objectives=(ratio_objective(window=HOUR), ratio_objective(window=MONTH)))
 
@@ -258,6 +260,19 @@ def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -
     (hour,) = [window for window in again.view(drive.now, NOBODY, {}).windows if window.name == "1h"]
     assert (int(hour.sent[0]), int(hour.received[0])) == (240, 120)
     kill(again)
+
+
+def test_a_disk_that_is_away_at_the_start_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsla.history._AWAY_S", 0.1)
+    with small_disk(tmp_path / "disk") as disk:
+        remount(disk, "ro")
+        begun = time.monotonic()
+        history, drive, said = begin(disk)
+        assert said == "no readable record"
+        history.wait(drive.fleet)
+        assert time.monotonic() - begun < 5
+        remount(disk, "rw")
+        kill(history)
 
 
 def test_nobody_stands_in_where_nothing_is_to_be_read(tmp_path: Path) -> None:
