@@ -38,6 +38,7 @@ _HOURS_KEPT = 48  # the present one, and the one that every window is leaving
 _DAY = 24  # hours: spans are looked up for a day at once
 _DAYS_KEPT = 48
 _CELLS_KEPT = 16
+_PERIODS = 16  # whose schedules are kept
 _FOR_EVER = 2**62  # ns
 _ON, _OFF = 0, 1  # rows of every hour's table: everything counts, nothing does
 _NOTHING = spans([])
@@ -103,6 +104,7 @@ class Duty:
         self._fleet = fleet
         self.cell_ns = fleet.seconds * SECOND  # of a cell
         self._count = _HOUR // fleet.seconds
+        self._periods: dict[tuple[int, int], IntArray] = {}  # [start, end) -> scheduled of it
         self._agreements = {one.agreement.id: one.agreement for one in fleet.endpoints}
         self._named = {name: _named(one, given.get(name, ())) for name, one in self._agreements.items()}
         self._keys: list[_Group | None] = [None] * fleet.places
@@ -285,7 +287,12 @@ class Duty:
         return counts, out
 
     def scheduled(self, start_ns: int, end_ns: int) -> IntArray:
-        """All that contracts schedule of [start, end), in ns by place, whether it is excluded or not."""
+        """All that contracts schedule of [start, end), in ns by place, whether it is excluded or not.
+
+        Kept for a few periods: it takes a look at every contract's hours.
+        """
+        if (start_ns, end_ns) in self._periods:
+            return self._periods[start_ns, end_ns]
         each: dict[tuple[Hours, str, int, int], int] = {}
         for group in self._groups:
             key = (group.hours, group.zone, group.start_ns, group.end_ns)
@@ -295,6 +302,9 @@ class Duty:
         of_group = np.array([each[g.hours, g.zone, g.start_ns, g.end_ns] for g in self._groups], np.int64)
         found: IntArray = np.zeros(len(self.used), np.int64)
         found[self.used] = of_group[self._group[self.used]]
+        while len(self._periods) >= _PERIODS:
+            del self._periods[next(iter(self._periods))]
+        self._periods[start_ns, end_ns] = found
         return found
 
     def due(self, places: IntArray, interval_ns: IntArray, first_k: int, end_k: int) -> IntArray:

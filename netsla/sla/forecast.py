@@ -62,7 +62,6 @@ class Forecast:
         self._over: BoolArray = np.zeros(0, bool)  # the projection breaks the target
         self._under: BoolArray = np.zeros(0, bool)  # … is back under what clears it
         self._level = np.zeros(0)  # share of the budget that is to be told, 0: none
-        self._periods: dict[tuple[int, int], IntArray] = {}  # [begin, end) -> scheduled of it, by place; ns
 
     def load(self, fleet: Fleet) -> None:
         """Take a new layout."""
@@ -74,7 +73,6 @@ class Forecast:
             windows.setdefault(one.objective.window.name, []).append(at)
         self._by_window = {name: np.array(some) for name, some in windows.items()}
         self._version = -1
-        self._periods.clear()
 
     @property
     def any(self) -> bool:
@@ -104,16 +102,8 @@ class Forecast:
         scheduled = np.zeros(len(at), np.int64)
         for first_ns, last_ns in np.unique(np.stack([begin_ns, end_ns]), axis=1).T.tolist():
             mine = (begin_ns == first_ns) & (end_ns == last_ns)
-            scheduled[mine] = self._scheduled(accounts, first_ns, last_ns)[place[mine]]
+            scheduled[mine] = accounts.duty.scheduled(first_ns, last_ns)[place[mine]]
         self._figures[:, at] = down, week, remaining, scheduled
-
-    def _scheduled(self, accounts: Accounts, first_ns: int, last_ns: int) -> IntArray:
-        """Once a period: it takes a look at every contract's hours."""
-        key = (first_ns, last_ns)
-        if key not in self._periods:
-            self._periods = {one: found for one, found in self._periods.items() if one[1] > first_ns}
-            self._periods[key] = accounts.duty.scheduled(first_ns, last_ns)
-        return self._periods[key]
 
     # --- judging ------------------------------------------------------------------------------------
 

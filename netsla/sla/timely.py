@@ -10,13 +10,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from netsla.model import Metric, Standing
-from netsla.sla.accounting import Account
+from netsla.model import IntArray, Measurement, Metric, Objective, Standing
+from netsla.sla.accounting import Account, answerable_ns, lost_ns
 from netsla.sla.accounts import Accounts
+from netsla.sla.burn import budget_spent
 from netsla.sla.fleet import FleetObjective
-from netsla.sla.objective import BREACHED, INSUFFICIENT, MET, NO_DATA, Bench, Verdicts, budget
+from netsla.sla.objective import BREACHED, INSUFFICIENT, MET, NO_DATA, Bench, Verdicts
 from netsla.sla.packets import Figure
-from netsla.sla.promise import judge_account, judge_repairs
+from netsla.sla.promise import denominated, judge_account, judge_repairs
 from netsla.sla.repair import repair_ns
 
 _NUMBER = {
@@ -24,7 +25,7 @@ _NUMBER = {
 }  # fmt: skip
 
 
-_Row = tuple[int, float, float, float, float, bool]
+_Row = tuple[int, float, float, float, float, bool, float]
 
 
 def judge_time(bench: Bench, accounts: Accounts, out: Verdicts) -> None:
@@ -33,23 +34,44 @@ def judge_time(bench: Bench, accounts: Accounts, out: Verdicts) -> None:
     at = bench.place[:, 0]
     columns = (time.excluded[at], time.unknown[at], time.down[at], time.up[at])
     each = zip(*(column.tolist() for column in columns), strict=True)
-    seen: dict[tuple[int, int, tuple[int, ...]], _Row] = {}
+    seen: dict[tuple[int, int, int, tuple[int, ...]], _Row] = {}
     rows = []
-    for one, figures in zip(bench.members, each, strict=True):
+    for one, due_ns, figures in zip(bench.members, _due(bench, accounts).tolist(), each, strict=True):
         measurement = one.endpoint.measurement
-        key = (id(one.objective), id(measurement), figures)
+        key = (id(one.objective), id(measurement), due_ns, figures)
         if bench.metric is Metric.TIME_TO_REPAIR:
-            rows.append(_row(_judge_repairs(one, Account(*figures), accounts)))
+            rows.append((*_row(_judge_repairs(one, Account(*figures), accounts)), np.nan))
             continue
         if key not in seen:
-            seen[key] = _row(judge_account(one.objective, Account(*figures), measurement))
+            account = Account(*figures)
+            figure = judge_account(one.objective, account, measurement)
+            seen[key] = *_row(figure), _budget(one.objective, account, due_ns, measurement)
         rows.append(seen[key])
     columns_out = zip(*rows, strict=True)
-    for column in (out.standing, out.value, out.low, out.high, out.coverage, out.conclusive):
+    for column in (out.standing, out.value, out.low, out.high, out.coverage, out.conclusive, out.budget):
         column[bench.number] = next(columns_out)
-    if bench.metric is Metric.UPTIME:
-        everything = time.up[at] + time.down[at] + time.unknown[at]
-        out.budget[bench.number] = budget(time.down[at], np.maximum(time.period[at], everything), *bench.target)
+
+
+def _due(bench: Bench, accounts: Accounts) -> IntArray:
+    """What contracts schedule of each objective's period, in ns: the whole of it, also what is still to come."""
+    time, at = accounts.view(bench.window), bench.place[:, 0]
+    if bench.members[0].objective.window.calendar:
+        begin_ns = accounts.begin_k(bench.window)[at] * accounts.duty.cell_ns
+        due = np.zeros(len(at), np.int64)
+        for first_ns, last_ns in set(zip(begin_ns.tolist(), (begin_ns + time.period[at]).tolist(), strict=True)):
+            mine = (begin_ns == first_ns) & (begin_ns + time.period[at] == last_ns)
+            due[mine] = accounts.duty.scheduled(first_ns, last_ns)[at[mine]]
+        return due
+    booked = time.up[at] + time.down[at] + time.unknown[at] + time.excluded[at]
+    hours = np.array([bool(one.endpoint.agreement.hours.weekly) for one in bench.members])
+    return np.where(hours, booked, np.maximum(time.period[at], booked))
+
+
+def _budget(objective: Objective, time: Account, due_ns: int, measurement: Measurement) -> float:
+    """Share of the error budget that is left, as a report has it; below 0 overdrawn, NaN if there is none."""
+    terms = denominated(objective, measurement)
+    spent = budget_spent(lost_ns(time, terms), answerable_ns(time, due_ns, terms), objective.target.value)
+    return np.nan if spent is None else float(1 - spent)
 
 
 def _judge_repairs(one: FleetObjective, account: Account, accounts: Accounts) -> Figure:
@@ -63,7 +85,7 @@ def _judge_repairs(one: FleetObjective, account: Account, accounts: Accounts) ->
     return judge_repairs(one.objective, account, measurement, repairs, any_open=any(some.open for some in outages))
 
 
-def _row(figure: Figure) -> _Row:
+def _row(figure: Figure) -> tuple[int, float, float, float, float, bool]:
     standing = _NUMBER[figure.standing]
     numbers = (_float(one) for one in (figure.value, figure.low, figure.high, figure.coverage))
     value, low, high, coverage = numbers

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netsla.model import SECOND, Measurement, Metric, Objective
+from netsla.model import SECOND, Hours, Measurement, Metric, Objective
 from netsla.sla.accounting import Account
 from netsla.sla.accounts import Accounts
 from netsla.sla.duty import Duty
@@ -21,9 +21,11 @@ UPTIME = ratio_objective(Metric.UPTIME, "99.9", MONTH)
 DAYS_30 = 2_592_000
 
 
-def verdict(objective: Objective, measurement: Measurement = Measurement(), **seconds: int) -> Verdicts:  # noqa: B008 - frozen
+def verdict(
+    objective: Objective, measurement: Measurement = Measurement(), hours: Hours = Hours(), **seconds: int  # noqa: B008 - frozen
+) -> Verdicts:  # fmt: skip
     """The verdict on an account of so many seconds."""
-    fleet = Roster().lay_out(plan(objectives=(objective,), measurement=measurement), 0)
+    fleet = Roster().lay_out(plan(objectives=(objective,), measurement=measurement, hours=hours), 0)
     accounts = Accounts()
     accounts.load(fleet, Duty(fleet, {}), 0)
     codes = {"up": UP, "down": DOWN, "unknown": UNKNOWN, "excluded": EXCLUDED, "undecided": UNDECIDED}
@@ -84,6 +86,26 @@ def test_every_way_of_accounting_is_that_of_the_settlement(mode: str, fixed: int
 
 def test_the_error_budget_is_spent_by_down_time() -> None:
     assert verdict(UPTIME, up=864_000, down=1296).budget[0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [
+        (Measurement(), 1 - 1296 / (0.001 * (DAYS_30 - 4_000 - 7_200))),
+        (Measurement(unknown="down", exclusions="count_as_up"), 1 - 5296 / (0.001 * DAYS_30)),
+        (Measurement(fixed_denominator_ns=43_200 * 60 * SECOND), 0.5),
+        (Measurement(fixed_denominator_ns=21_600 * 60 * SECOND), 0.0),
+    ],
+)
+def test_the_error_budget_is_a_share_of_what_the_verdict_is_a_share_of(how: Measurement, left: float) -> None:
+    out = verdict(UPTIME, how, up=864_000, down=1296, unknown=4_000, excluded=7_200)
+    assert out.budget[0] == pytest.approx(left)
+
+
+@pytest.mark.parametrize(("weekly", "left"), [((), 0.5), (tuple((day, 0, 720) for day in range(7)), 0.0)])
+def test_the_error_budget_is_of_the_service_hours(weekly: tuple[tuple[int, int, int], ...], left: float) -> None:
+    out = verdict(UPTIME, hours=Hours(weekly), up=864_000, down=1296)
+    assert out.budget[0] == pytest.approx(left)
 
 
 def test_a_month_without_an_outage_keeps_the_promise_to_repair() -> None:
