@@ -16,7 +16,7 @@ import numpy as np
 
 from netsla.model import MILLISECOND, SECOND, Reason
 from netsla.probes.faults import CUT_OFF, REFUSALS
-from netsla.probes.handshake import keeps_nothing
+from netsla.probes.handshake import keeps_first
 from netsla.probes.links import SETTLE_NS, Links
 from netsla.probes.netlink import Ask, Neighbour, is_near, word_of
 
@@ -127,7 +127,7 @@ class Departures:
 
     def _is_here_yet(self, one: Departure, ask: Ask) -> bool:
         """Whether the SYN still waits in a queue of ours, and not for a silent neighbour: that one is dead."""
-        return one.silent and not keeps_nothing(one.sock) and self.links.neighbour(ask) is Neighbour.TAKES
+        return one.silent and keeps_first(one.sock) and self.links.neighbour(ask) is Neighbour.TAKES
 
     def _had_no_place(self, one: Departure, ask: Ask, way: int) -> bool:
         """Whether the SYN was dropped since the table of neighbours was full: who takes it is still not in there.

@@ -86,6 +86,12 @@ def keeps_nothing(sock: socket.SocketType) -> bool:
     return not kept
 
 
+def keeps_first(sock: socket.SocketType) -> bool:
+    """Whether the first SYN still waits in the kernel. A later one is there for a moment each time that it is sent."""
+    kept = not keeps_nothing(sock)
+    return kept and not _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))[1]
+
+
 def icmp_error(sock: socket.SocketType, code: int) -> int | None:
     """Type and code of the ICMP error that ended a handshake with this errno; None if it was a reset."""
     try:

@@ -1,10 +1,11 @@
 import errno
 import socket
+from typing import cast
 
 import pytest
 
 from netsla.model import ProbeSpec, ProbeType, Reason
-from netsla.probes.handshake import configure, icmp_error, is_plain, own_reason
+from netsla.probes.handshake import configure, icmp_error, is_plain, keeps_first, own_reason
 
 
 def spec(**more: object) -> ProbeSpec:
@@ -53,3 +54,17 @@ def test_without_a_source_no_address_means_no_port() -> None:
     assert own_reason(errno.EADDRNOTAVAIL, spec()) is Reason.NO_DESCRIPTORS
     assert own_reason(errno.EADDRNOTAVAIL, spec(source="192.0.2.1")) is Reason.SOURCE_GONE
     assert own_reason(errno.EMFILE, spec()) is Reason.NO_DESCRIPTORS
+
+
+@pytest.mark.parametrize(("kept", "again", "first"), [(832, 0, True), (832, 1, False), (0, 0, False)])
+def test_a_second_syn_in_the_kernel_says_nothing_of_the_first(kept: int, again: int, first: bool) -> None:
+    class Told:
+        """What getsockopt() tells: SO_MEMINFO, or TCP_INFO."""
+
+        def getsockopt(self, level: int, _name: int, size: int) -> bytes:
+            numbers = bytearray(size)
+            at, value = (8, kept) if level == socket.SOL_SOCKET else (100, again)
+            numbers[at : at + 4] = value.to_bytes(4, "little")
+            return bytes(numbers)
+
+    assert keeps_first(cast("socket.socket", Told())) is first
