@@ -103,9 +103,10 @@ class Agent:
     async def _go_on(self) -> None:
         """Bring back what was recorded, while the probers probe already; until then nothing is judged or told."""
         loop, show = asyncio.get_running_loop(), partial(self._showing.begin, whole=False)
-        self._vitals.note("windows", self._find_troubles()["windows"])  # before anybody is shown the last hour
+        self._vitals.note("windows", (REMEMBERING,))  # before anybody is shown the last hour
         log.info("%s", await self._at_length(lambda: self._remember(lambda: loop.call_soon_threadsafe(show))))
         self._restored.set()
+        self._vitals.note("windows", ())
         self._showing.begin(whole=True)
         self._doors.prepare()
         gc.freeze()
