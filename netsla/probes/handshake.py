@@ -68,7 +68,7 @@ def measure(sock: socket.SocketType) -> tuple[int, int]:
 
 
 def is_kept_back(sock: socket.SocketType) -> bool:
-    """Whether a queue of our own host dropped the SYN that connect() has just sent: TCP calls that congestion.
+    """Whether a queue of our own host dropped the SYN of a handshake that waits: TCP calls that congestion.
 
     It is full, or its link is down. What a firewall of ours drops is not told so (see :mod:`netsla.probes.exits`).
     """

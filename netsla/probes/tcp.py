@@ -111,6 +111,7 @@ class TcpProber:
         self._epoll: select.epoll | None = None
         self._calls: dict[int, _Call] = {}  # by descriptor
         self._waiting: dict[int, deque[_Call]] = {}  # by time limit, oldest first
+        self._begun: list[_Call] = []  # in the tick before
         self._served: dict[int, int] = {}
         self._offset = self._clock.wall() - self._clock.mono()
         self._last_offset = self._offset
@@ -196,6 +197,7 @@ class TcpProber:
         self._last_offset = offset
         self._departures.poll(mono)
         self._hear(self._epoll)
+        self._look_after()
         self._connect_due(mono)
         self._give_up(mono)
         self._hand_over()
@@ -295,22 +297,32 @@ class TcpProber:
             return None
         call = _Call(route, slot, sock, mono, wall)
         code = sock.connect_ex(where)
-        if code in _IN_PROGRESS and is_kept_back(sock):
-            why = self._why([call])[0]
-            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=Reason.BUFFER_FULL if why is None else why)
-            self._end(call)
-        elif code in _IN_PROGRESS:
+        if code in _IN_PROGRESS:
             assert self._epoll is not None
             self._calls[sock.fileno()] = call
             self._epoll.register(sock.fileno(), select.EPOLLOUT | select.EPOLLERR | select.EPOLLONESHOT)
             self._waiting.setdefault(route.spec.timeout_ns, deque()).append(call)
+            self._begun.append(call)
             return call
-        elif code in (0, errno.ECONNREFUSED):
+        if code in (0, errno.ECONNREFUSED):
             self._decide(call, code)
         else:
             self._refuse(route, slot, wall, own_reason(code, route.spec))
             self._end(call)
         return None
+
+    def _look_after(self) -> None:
+        """Of what began in the tick before: who is not answered yet may have been kept back by our own host.
+
+        That is seen until TCP sends again, a second after the first time.
+        """
+        begun, self._begun = self._begun, []
+        for call in begun:
+            if not call.over and is_kept_back(call.sock):
+                why = self._why([call])[0]
+                detail = Reason.BUFFER_FULL if why is None else why
+                self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=detail)
+                self._end(call)
 
     def _refuse(self, route: _Route, slot: int, wall: int, reason: Reason) -> None:
         """Our own host would not send it."""
