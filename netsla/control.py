@@ -151,6 +151,8 @@ class ControlServer:
                 await _send(writer, body)
         except (TimeoutError, ConnectionError):
             writer.transport.abort()  # a peer that neither asks, reads nor stays is not waited for
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the agent ends: the stream that began this task would log it as an error
         finally:
             self._open -= 1
             writer.close()

@@ -141,6 +141,31 @@ async def connected(path: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
             await writer.wait_closed()
 
 
+async def test_an_answer_that_the_end_cuts_off_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As when the agent is told to end in the midst of a reload: asyncio.run cancels what is under way."""
+    begun = asyncio.Event()
+
+    async def endless(request: Request, peer: Peer) -> bytes:
+        begun.set()
+        await asyncio.Event().wait()
+        return b""
+
+    path = str(tmp_path / "a.sock")
+    server = ControlServer(path, {"endless": endless})
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"op": "endless"}\n')
+    await begun.wait()
+    for task in asyncio.all_tasks():
+        if "_serve" in str(task.get_coro()):
+            task.cancel()
+    with suppress(ConnectionError):
+        assert await reader.read() == b""
+    assert not caplog.records
+    writer.close()
+    await server.close()
+
+
 async def test_close_takes_the_socket_away(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     server = ControlServer(str(path), HANDLERS)

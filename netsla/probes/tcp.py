@@ -21,15 +21,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, ProbeSpec, Reason, SampleFlag, Samples, Target
+from netsla.model import MILLISECOND, SECOND, TCP_RESET, Outcome, Reason, SampleFlag, Samples, Target
 from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
 from netsla.probes.exits import Exits
-from netsla.probes.handshake import ESTABLISHED, configure, icmp_error, is_kept_back, is_plain, measure, own_reason
+from netsla.probes.handshake import ESTABLISHED, configure, icmp_error, is_kept_back, measure, own_reason
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
-from netsla.probes.schedule import LONGEST_NS, Timetable, tick_ns
+from netsla.probes.routes import Round, Route, rounds
+from netsla.probes.schedule import LONGEST_NS, tick_ns
 
 _STALL_NS = 500 * MILLISECOND  # slots older than this were missed
 _TOLD_NS = 120 * SECOND  # missed slots told one by one (see netsla.probes.icmp)
@@ -44,23 +45,11 @@ _TRIES = 4  # of a SYN that may not have left
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """One target, ready to connect."""
-
-    row: int
-    spec: ProbeSpec
-    family: int
-    address: tuple[str, int] | None
-    zone: str  # the interface, of a link-local address
-    plain: bool  # no socket option beyond the defaults
-
-
 @dataclass(slots=True)
 class _Call:
     """A handshake under way."""
 
-    route: _Route
+    route: Route
     slot: int
     sock: socket.SocketType
     mono_ns: int
@@ -69,33 +58,7 @@ class _Call:
     doubted: bool = False  # it may not have left our own host
 
 
-@dataclass(slots=True)
-class _Lane:
-    timetable: Timetable
-    routes: list[_Route]  # in timetable order
-
-
 _Record = tuple[int, int, int, int, int, int, int]  # the columns of Samples
-
-
-def _route(target: Target) -> _Route:
-    spec, address = target.spec, target.address
-    family = socket.AF_INET6 if address and ":" in address else socket.AF_INET
-    number, _, zone = (address or "").partition("%")
-    where = (number, spec.port or 0) if address else None
-    return _Route(target.row, spec, family, where, zone, is_plain(spec, family))
-
-
-def _lanes(targets: Sequence[Target]) -> list[_Lane]:
-    groups: dict[int, list[Target]] = {}
-    for target in targets:
-        groups.setdefault(target.spec.interval_ns, []).append(target)
-    lanes = []
-    for interval, members in groups.items():
-        timetable = Timetable([target.key for target in members], interval)
-        routes = [_route(target) for target in members]
-        lanes.append(_Lane(timetable, [routes[i] for i in timetable.order]))
-    return lanes
 
 
 class TcpProber:
@@ -103,9 +66,9 @@ class TcpProber:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
-        self._lanes: list[_Lane] = []
+        self._rounds: list[Round] = []
         self._rows: set[int] = set()
-        self._pending: tuple[list[_Lane], set[int], int] | None = None
+        self._pending: tuple[list[Round], set[int], int] | None = None
         self._alone = True
         self._tick_ns = 100 * MILLISECOND
         self._epoll: select.epoll | None = None
@@ -133,7 +96,7 @@ class TcpProber:
         wanted = max(_BATCH * SECOND / rate, _SHORTEST_NS) if rate else LONGEST_NS
         tick = tick_ns({target.spec.interval_ns for target in targets}, min(wanted, LONGEST_NS))
         self._alone = rate <= _ALONE
-        self._pending = _lanes(targets), {target.row for target in targets}, tick
+        self._pending = rounds(targets), {target.row for target in targets}, tick
 
     def start(self) -> None:
         """Begin probing, with as many descriptors as the host allows."""
@@ -164,7 +127,7 @@ class TcpProber:
     def facts(self) -> ProberFacts:
         """The audit so far."""
         audit = self._audit
-        problem = self._departures.links.problem if self._lanes else None
+        problem = self._departures.links.problem if self._rounds else None
         problems = (problem,) if problem else ()
         lateness = tuple(audit.lateness), audit.lateness_ns / 1e9
         return ProberFacts(*lateness, 0, audit.clock_steps, (), problems, audit.ticks)
@@ -203,13 +166,13 @@ class TcpProber:
         self._hand_over()
         self._audit.ticks += 1
 
-    def _swap(self, lanes: list[_Lane], rows: set[int], tick: int) -> None:
+    def _swap(self, some: list[Round], rows: set[int], tick: int) -> None:
         self._pending = None
         for call in [call for call in self._calls.values() if call.route.row not in rows]:
             self._end(call)
-        self._lanes, self._rows, self._tick_ns = lanes, rows, tick
+        self._rounds, self._rows, self._tick_ns = some, rows, tick
         self._departures.keep(rows)
-        intervals = {lane.timetable.interval_ns for lane in lanes}
+        intervals = {one.timetable.interval_ns for one in some}
         self._served = {interval: self._served.get(interval, -1) for interval in intervals}
 
     def _hear(self, epoll: select.epoll, wait_ms: int = 0) -> None:
@@ -236,8 +199,8 @@ class TcpProber:
     def _connect_due(self, mono: int) -> None:
         now = mono + self._offset
         ends: dict[int, int] = {}
-        for lane in self._lanes:
-            table = lane.timetable
+        for one in self._rounds:
+            table = one.timetable
             first, end = self._served[table.interval_ns], table.grain_at(now) + 1
             ends[table.interval_ns] = end
             if first < 0:
@@ -246,19 +209,19 @@ class TcpProber:
             if first < recent:
                 for slot, begin, stop in table.due(max(first, table.grain_at(now - _TOLD_NS)), recent):
                     times = table.times_of(slot, begin, stop) + (self._last_offset - self._offset)
-                    for route, at in zip(lane.routes[begin:stop], times.tolist(), strict=True):
+                    for route, at in zip(one.routes[begin:stop], times.tolist(), strict=True):
                         self._tell(route, slot, at, Outcome.UNMEASURED, detail=Reason.OVERRUN)
                 first = recent
             for slot, begin, stop in table.due(first, end):
                 before = self._clock.mono()
                 size = 1 if self._alone or self._exits.is_on_guard(mono) else stop - begin
                 for at in range(begin, stop, size):
-                    self._connect_all(lane.routes[at : min(at + size, stop)], slot)
+                    self._connect_all(one.routes[at : min(at + size, stop)], slot)
                 due = self._due - self._offset
                 self._audit.late(max(before - due, 0), max(self._clock.mono() - due, 0), stop - begin)
         self._served.update(ends)
 
-    def _connect_all(self, routes: Sequence[_Route], slot: int, tries: int = _TRIES) -> None:
+    def _connect_all(self, routes: Sequence[Route], slot: int, tries: int = _TRIES) -> None:
         """Connect; a SYN that may not have left our own host is sent again, one that has not is unmeasured."""
         mono = self._clock.mono()
         before = self._exits.before({route.family for route in routes}, mono)
@@ -278,7 +241,7 @@ class TcpProber:
                 else:
                     call.doubted = True
 
-    def _connect(self, route: _Route, slot: int) -> _Call | None:
+    def _connect(self, route: Route, slot: int) -> _Call | None:
         """Begin a handshake; returns it if it is under way."""
         mono, wall = self._clock.mono(), self._clock.wall()
         if route.address is None:
@@ -324,7 +287,7 @@ class TcpProber:
                 self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=detail)
                 self._end(call)
 
-    def _refuse(self, route: _Route, slot: int, wall: int, reason: Reason) -> None:
+    def _refuse(self, route: Route, slot: int, wall: int, reason: Reason) -> None:
         """Our own host would not send it."""
         self._departures.refuse(route.row, reason, self._clock.mono())
         self._tell(route, slot, wall, Outcome.UNMEASURED, detail=reason)
@@ -419,7 +382,7 @@ class TcpProber:
     # --- telling ------------------------------------------------------------------------------------
 
     def _tell(
-        self, route: _Route, slot: int, at_ns: int, outcome: Outcome, rtt: int = -1, detail: int = 0, flags: int = 0
+        self, route: Route, slot: int, at_ns: int, outcome: Outcome, rtt: int = -1, detail: int = 0, flags: int = 0
     ) -> None:
         self._records.append((route.row, slot, at_ns, rtt, outcome, detail, flags))
 
