@@ -88,8 +88,9 @@ class Delivery:
             broken.result()
         finally:
             broken.cancel()
-            with contextlib.suppress(asyncio.CancelledError, SinkError):
-                await broken
+            await asyncio.wait({broken})  # not by awaiting it: our own end must not be taken for its
+            if not broken.cancelled():
+                broken.exception()
 
     async def _hand_over(self, link: Link, events: Sequence[Event]) -> None:
         try:
