@@ -21,7 +21,6 @@ _INFO = struct.Struct("68xI28xI")  # of struct tcp_info, linux/tcp.h: tcpi_rtt i
 _KEPT_BACK = bytes([2, 2])  # its beginning, tcpi_state and tcpi_ca_state: SYN_SENT, CWR
 _SYN_SENT = b"\2"  # tcpi_state
 _SO_MEMINFO, _MEMINFO = 55, struct.Struct("8xI")  # SK_MEMINFO_WMEM_ALLOC: bytes of what is on its way out
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _DEFAULT_TTL = 64
 _IPV6_UNICAST_HOPS, _IPV6_TCLASS, _IPV6_RECVERR = 16, 67, 25
 _IP_RECVERR, _IP_BIND_ADDRESS_NO_PORT = 11, 24
@@ -61,8 +60,7 @@ def configure(sock: socket.SocketType, spec: ProbeSpec, zone: str) -> None:
 
 
 def measure(sock: socket.SocketType) -> tuple[int, int]:
-    """(RTT in ns by the kernel, 0 if it has none; SYNs beyond the first) of a finished handshake, which ends here."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    """(RTT in ns by the kernel, 0 if it has none; SYNs beyond the first) of a finished handshake."""
     rtt_us, again = _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))
     return rtt_us * 1000, again
 

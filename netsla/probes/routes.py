@@ -11,9 +11,9 @@ from netsla.probes.handshake import is_plain
 from netsla.probes.schedule import Timetable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One target, ready to connect."""
+    """One target, ready to connect; each is itself, whatever another one is like."""
 
     row: int
     spec: ProbeSpec

@@ -15,7 +15,7 @@ import select
 import socket
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,7 +26,8 @@ from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
 from netsla.probes.exits import Exits
-from netsla.probes.handshake import ESTABLISHED, configure, icmp_error, is_kept_back, measure, own_reason
+from netsla.probes.handshake import ESTABLISHED, icmp_error, is_kept_back, measure, own_reason
+from netsla.probes.lines import Lines
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
 from netsla.probes.routes import Round, Route, rounds
@@ -56,6 +57,7 @@ class _Call:
     wall_ns: int
     over: bool = False
     doubted: bool = False  # it may not have left our own host
+    clean: bool = False  # it ended without an error of any kind
 
 
 _Record = tuple[int, int, int, int, int, int, int]  # the columns of Samples
@@ -71,9 +73,9 @@ class TcpProber:
         self._pending: tuple[list[Round], set[int], int] | None = None
         self._alone = True
         self._tick_ns = 100 * MILLISECOND
-        self._epoll: select.epoll | None = None
+        self._lines = Lines()
         self._calls: dict[int, _Call] = {}  # by descriptor
-        self._waiting: dict[int, deque[_Call]] = {}  # by time limit, oldest first
+        self._waiting: defaultdict[int, deque[_Call]] = defaultdict(deque)  # by time limit, oldest first
         self._begun: list[_Call] = []  # in the tick before
         self._served: dict[int, int] = {}
         self._offset = self._clock.wall() - self._clock.mono()
@@ -82,8 +84,7 @@ class TcpProber:
         self._deaf_ns = -1  # what was out then may not have been heard
         self._tardy = False  # we listen late this time
         self._due = 0
-        self._records: list[_Record] = []
-        self._out: deque[Samples] = deque()
+        self._records: deque[_Record] = deque()
         self._audit, self._departures, self._exits = Audit(), Departures(), Exits()
         self._running = False
         self._thread = threading.Thread(target=self._run, name="tcp", daemon=True)
@@ -111,18 +112,16 @@ class TcpProber:
         self._running = False
         if self._thread.is_alive():
             self._thread.join()
-        for call in self._calls.values():
-            call.sock.close()
-        self._calls.clear()
-        if self._epoll is not None:
-            self._epoll.close()
-            self._epoll = None
+        for call in list(self._calls.values()):
+            self._end(call)
+        self._lines.close()
         self._departures.close()
         self._exits.close()
 
     def drain(self) -> list[Samples]:
         """Everything decided since the last call."""
-        return [self._out.popleft() for _ in range(len(self._out))]
+        records = [self._records.popleft() for _ in range(len(self._records))]
+        return [_samples(records)] if records else []
 
     def facts(self) -> ProberFacts:
         """The audit so far."""
@@ -143,14 +142,13 @@ class TcpProber:
 
     def _listen_until(self, due: int) -> None:
         """Hear who answers before the next tick: a reset has no other stamp than when we hear of it."""
-        while self._epoll and self._calls and (left := due - self._clock.mono()) > 2 * MILLISECOND:
-            self._hear(self._epoll, left // MILLISECOND - 1)  # the kernel counts these in milliseconds
+        while self._calls and (left := due - self._clock.mono()) > 2 * MILLISECOND:
+            self._hear(left // MILLISECOND - 1)  # the kernel counts these in milliseconds
         time.sleep(max(due - self._clock.mono(), 0) / 1e9)
 
     def step(self) -> None:
         """One tick: hear, connect who is due, give up on who is overdue."""
-        if self._epoll is None:
-            self._epoll = select.epoll()
+        if not self._audit.ticks:
             self._exits.open()
         if self._pending is not None:
             self._swap(*self._pending)
@@ -159,11 +157,10 @@ class TcpProber:
         self._audit.clock_steps += abs(offset - self._last_offset) > _STEP_NS
         self._last_offset = offset
         self._departures.poll(mono)
-        self._hear(self._epoll)
+        self._hear()
         self._look_after()
         self._connect_due(mono)
         self._give_up(mono)
-        self._hand_over()
         self._audit.ticks += 1
 
     def _swap(self, some: list[Round], rows: set[int], tick: int) -> None:
@@ -172,20 +169,19 @@ class TcpProber:
             self._end(call)
         self._rounds, self._rows, self._tick_ns = some, rows, tick
         self._departures.keep(rows)
+        self._lines.reset(route for one in some for route in one.routes)
         intervals = {one.timetable.interval_ns for one in some}
         self._served = {interval: self._served.get(interval, -1) for interval in intervals}
 
-    def _hear(self, epoll: select.epoll, wait_ms: int = 0) -> None:
-        events = epoll.poll(wait_ms / 1000, len(self._calls)) if self._calls else []
+    def _hear(self, wait_ms: int = 0) -> None:
+        events = self._lines.heard(wait_ms, len(self._calls)) if self._calls else []
         mono = self._clock.mono()
         self._watch_ourselves(mono)
-        if events and wait_ms:
-            self._departures.poll(mono)
         for descriptor, event in events:
             call = self._calls.get(descriptor)
             if call is not None:
-                failed = event & (select.EPOLLERR | select.EPOLLHUP)
-                self._decide(call, call.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if failed else 0)
+                call.clean = event == select.EPOLLOUT
+                self._decide(call, 0 if call.clean else call.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     def _watch_ourselves(self, mono: int) -> None:
         """Whether we, or the whole host, stood still since we last listened."""
@@ -225,7 +221,7 @@ class TcpProber:
         """Connect; a SYN that may not have left our own host is sent again, one that has not is unmeasured."""
         mono = self._clock.mono()
         before = self._exits.before({route.family for route in routes}, mono)
-        calls = [call for route in routes if (call := self._connect(route, slot)) is not None]
+        calls = self._begin(routes, slot)
         for family, toll in before.items():
             some = [call for call in calls if call.route.family == family]
             silent, proved = (
@@ -241,38 +237,35 @@ class TcpProber:
                 else:
                     call.doubted = True
 
-    def _connect(self, route: Route, slot: int) -> _Call | None:
-        """Begin a handshake; returns it if it is under way."""
-        mono, wall = self._clock.mono(), self._clock.wall()
-        if route.address is None:
-            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=Reason.NAME_UNRESOLVED)
-            return None
-        sock = None
-        try:
-            sock = socket.SocketType(route.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-            if not route.plain:
-                configure(sock, route.spec, route.zone)
-            where = (*route.address, 0, scope_of(route.zone)) if route.zone else route.address
-        except OSError as error:
-            if sock is not None:
-                sock.close()
-            self._tell(route, slot, wall, Outcome.UNMEASURED, detail=own_reason(error.errno, route.spec))
-            return None
-        call = _Call(route, slot, sock, mono, wall)
-        code = sock.connect_ex(where)
-        if code in _IN_PROGRESS:
-            assert self._epoll is not None
-            self._calls[sock.fileno()] = call
-            self._epoll.register(sock.fileno(), select.EPOLLOUT | select.EPOLLERR | select.EPOLLONESHOT)
-            self._waiting.setdefault(route.spec.timeout_ns, deque()).append(call)
-            self._begun.append(call)
-            return call
-        if code in (0, errno.ECONNREFUSED):
-            self._decide(call, code)
-        else:
-            self._refuse(route, slot, wall, own_reason(code, route.spec))
-            self._end(call)
-        return None
+    def _begin(self, routes: Sequence[Route], slot: int) -> list[_Call]:
+        """Begin handshakes; returns those that are under way."""
+        begun = []
+        for route in routes:
+            mono = self._clock.mono()
+            wall = mono + self._last_offset
+            if route.address is None:
+                self._tell(route, slot, wall, Outcome.UNMEASURED, detail=Reason.NAME_UNRESOLVED)
+                continue
+            try:
+                where = (*route.address, 0, scope_of(route.zone)) if route.zone else route.address
+                sock = self._lines.take(route)
+            except OSError as error:
+                self._tell(route, slot, wall, Outcome.UNMEASURED, detail=own_reason(error.errno, route.spec))
+                continue
+            call = _Call(route, slot, sock, mono, wall)
+            code = sock.connect_ex(where)
+            if code in _IN_PROGRESS:
+                begun.append(call)
+            elif code in (0, errno.ECONNREFUSED):
+                self._decide(call, code)
+            else:
+                self._refuse(route, slot, wall, own_reason(code, route.spec))
+                self._end(call)
+        for call in begun:
+            self._calls[self._lines.listen(call.sock)] = call
+            self._waiting[call.route.spec.timeout_ns].append(call)
+        self._begun += begun
+        return begun
 
     def _look_after(self) -> None:
         """Of what began in the tick before: who is not answered yet may have been kept back by our own host.
@@ -310,6 +303,7 @@ class TcpProber:
 
     def _refused(self, call: _Call, code: int, icmp: int | None) -> None:
         """By the endpoint's reset, or by an ICMP error: no sign of life of the endpoint."""
+        self._departures.poll(self._clock.mono())
         if icmp is None and call.route.spec.rst_is_up:
             self._answered_unstamped(call, TCP_RESET, 0)
         elif self._departures.is_doubtful(code) and (reason := self._why([call])[0]) is not None:
@@ -343,7 +337,7 @@ class TcpProber:
     def _end(self, call: _Call) -> None:
         call.over = True
         self._calls.pop(call.sock.fileno(), None)
-        call.sock.close()  # epoll forgets a closed descriptor by itself
+        self._lines.put_back(call.route, call.sock, clean=call.clean)
 
     def _give_up(self, mono: int) -> None:
         """Who is silent beyond the time limit is lost; the sweep runs after everything that arrived was heard."""
@@ -373,6 +367,7 @@ class TcpProber:
         if not calls:
             return []
         mono = self._clock.mono()
+        self._departures.poll(mono)
         reasons = self._departures.reasons_for([_departure(call, mono, silent=silent) for call in calls], mono)
         return [
             Reason.OVERRUN if reason is None and call.mono_ns <= self._deaf_ns else reason
@@ -386,23 +381,18 @@ class TcpProber:
     ) -> None:
         self._records.append((route.row, slot, at_ns, rtt, outcome, detail, flags))
 
-    def _hand_over(self) -> None:
-        if not self._records:
-            return
-        table = np.array(self._records, np.int64).T
-        row, slot, sent, rtt, outcome, detail, flags = table
-        self._out.append(
-            Samples(
-                row.astype(np.int32),
-                slot,
-                sent,
-                rtt,
-                outcome.astype(np.uint8),
-                detail.astype(np.uint16),
-                flags.astype(np.uint8),
-            )
-        )
-        self._records = []
+
+def _samples(records: list[_Record]) -> Samples:
+    row, slot, sent, rtt, outcome, detail, flags = np.array(records, np.int64).T
+    return Samples(
+        row.astype(np.int32),
+        slot,
+        sent,
+        rtt,
+        outcome.astype(np.uint8),
+        detail.astype(np.uint16),
+        flags.astype(np.uint8),
+    )
 
 
 def _departure(call: _Call, mono: int, *, silent: bool) -> Departure:
