@@ -38,8 +38,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
         yield server
 
 
-def route(address: str = "127.0.0.1", port: int = 443, **more: object) -> Route:
-    return route_to(Target(0, "a/e/tcp", address, replace(SPEC, port=port, **more)))  # type: ignore[arg-type]
+def route(address: str = "127.0.0.1", port: int = 443, source: str | None = None) -> Route:
+    return route_to(Target(0, "a/e/tcp", address, replace(SPEC, port=port, source=source)))
 
 
 def way_to(server: socket.socket) -> Route:
