@@ -71,6 +71,7 @@ def window(name: str, probes: int, rng: np.random.Generator) -> WindowView:
         p99=p50 * 3,
         max=p50 * 4,
         jitter=p50 * 0.1,
+        variation=p50 * 3.5,
     )
 
 

@@ -57,6 +57,7 @@ class WindowView:
     p99: FloatArray
     max: FloatArray
     jitter: FloatArray
+    variation: FloatArray  # PDV: p99.9 less the least (RFC 5481, section 4.2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

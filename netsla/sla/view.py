@@ -16,7 +16,7 @@ from netsla.sla.snapshot import AgentView, FloatArray, ObjectiveView, Roll, Snap
 from netsla.sla.tally import Column
 from netsla.sla.window import Window
 
-_SHARES = (LEAST, Fraction(50, 100), Fraction(95, 100), Fraction(99, 100), GREATEST)
+_SHARES = (LEAST, Fraction(50, 100), Fraction(95, 100), Fraction(99, 100), Fraction(999, 1000), GREATEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _window(window: Window, rows: RowArray, layout: _Layout, time: Availability)
     places = window.place[rows]
     matrix = window.matrix[:, places]
     sent, received, unmeasured = (matrix[c] for c in (Column.SENT, Column.RECEIVED, Column.UNMEASURED))
-    smallest, p50, p95, p99, greatest = window.quantiles(_SHARES, places)
+    smallest, p50, p95, p99, p999, greatest = window.quantiles(_SHARES, places)
     up, down = time.up[endpoint[rows]], time.down[endpoint[rows]]
     return WindowView(
         name=window.span.name,
@@ -169,4 +169,5 @@ def _window(window: Window, rows: RowArray, layout: _Layout, time: Availability)
         p99=p99,
         max=greatest,
         jitter=_mean_seconds(matrix[Column.JITTER_SUM], matrix[Column.JITTER_PAIRS]),
+        variation=p999 - smallest,
     )

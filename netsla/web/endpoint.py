@@ -49,12 +49,12 @@ def _windows(snapshot: Snapshot, wanted: set[int]) -> str:
         for at, place in enumerate(view.member.tolist())
         if place in wanted
     ]
-    return table("Windows", (*head, "Mean", "p50", "p95", "p99", "Max", "Jitter"), lines)
+    return table("Windows", (*head, "Mean", "p50", "p95", "p99", "Max", "Jitter", "PDV"), lines)
 
 
 def _line(snapshot: Snapshot, view: WindowView, at: int, place: int) -> str:
     counts = (view.sent, view.received, view.unmeasured)
-    times = (view.mean, view.p50, view.p95, view.p99, view.max, view.jitter)
+    times = (view.mean, view.p50, view.p95, view.p99, view.max, view.jitter, view.variation)
     cells = [
         view.name,
         snapshot.roll.probe[place],

@@ -204,7 +204,8 @@ def _windows(snapshot: Snapshot, chosen: IntArray, names: tuple[str, ...] | None
 
 def _window(view: WindowView, chosen: IntArray) -> list[Json]:
     counts = (view.sent, view.received, view.sent - view.received, view.unmeasured, view.delivery, view.coverage)
-    times = (view.mean, view.min, view.p50, view.p95, view.p99, view.max, view.jitter)
+    times = (view.mean, view.min, view.p50, view.p95, view.p99, view.max)
+    columns = _lists((*counts, *times, view.jitter, view.variation), chosen)
     return [
         {
             "sent": sent,
@@ -215,9 +216,10 @@ def _window(view: WindowView, chosen: IntArray) -> list[Json]:
             "coverage_ratio": coverage,
             "latency_seconds": {"mean": mean, "min": least, "p50": p50, "p95": p95, "p99": p99, "max": most},
             "jitter_seconds": jitter,
+            "pdv_seconds": pdv,
         }
-        for sent, received, lost, unmeasured, delivery, coverage, mean, least, p50, p95, p99, most, jitter in zip(
-            *_lists(counts + times, chosen), strict=True
+        for sent, received, lost, unmeasured, delivery, coverage, mean, least, p50, p95, p99, most, jitter, pdv in zip(
+            *columns, strict=True
         )
     ]
 

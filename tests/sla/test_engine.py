@@ -96,6 +96,16 @@ def test_a_rolling_window_slides_exactly_and_is_always_fresh() -> None:
     assert drive.look().windows[0].sent[0] == 301
 
 
+def test_jitter_and_delay_variation_of_the_example() -> None:
+    """SLA section 6: 20, 10, 20, 25, 20 ms: mean |IPDV| 7.5 ms, PDV (p99.9 less the least) 15 ms."""
+    drive = Drive(plan())
+    for rtt_ms in (20, 10, 20, 25, 20):
+        drive.second(rtt_ms=rtt_ms)
+    shown = drive.look().windows[0]
+    assert shown.jitter[0] == pytest.approx(0.0075)
+    assert shown.variation[0] == pytest.approx(0.015, rel=0.022)  # the difference of two buckets' middles
+
+
 def test_delivery_is_met_at_the_target_and_breached_one_packet_below() -> None:
     drive = Drive(plan(objectives=(ratio_objective(percent="99"),)))
     for _ in range(4):

@@ -35,7 +35,7 @@ def test_the_shape_is_as_promised() -> None:
     assert probe["totals"].keys() == TOTALS
     assert probe["last"].keys() == {"at", "outcome", "rtt_seconds"}
     assert probe["windows"].keys() == {"5m", "1h"}
-    assert probe["windows"]["5m"].keys() == WINDOW | {"latency_seconds", "jitter_seconds"}
+    assert probe["windows"]["5m"].keys() == WINDOW | {"latency_seconds", "jitter_seconds", "pdv_seconds"}
     assert probe["windows"]["5m"]["latency_seconds"].keys() == {"mean", "min", "p50", "p95", "p99", "max"}
     objective = document["objectives"][0]
     assert objective.keys() == OBJECTIVE | {"coverage_ratio", "evidence", "severity", "breach"}
