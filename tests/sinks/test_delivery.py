@@ -145,6 +145,28 @@ async def test_trouble_stands_while_a_sink_opens_but_takes_nothing(tmp_path: Pat
             assert ours.delivery.problem == "it broke"
 
 
+async def test_an_end_while_a_broken_link_is_put_away_is_not_swallowed(tmp_path: Path) -> None:
+    class Slow(Made):
+        """Takes a while to notice that nobody waits for its end any more."""
+
+        async def broken(self) -> None:
+            try:
+                await self.cut.wait()
+            finally:
+                leaving.set()
+                await stay.wait()
+
+    leaving, stay = asyncio.Event(), asyncio.Event()
+    async with desk(tmp_path, Slow(breaks_at="id-00001")) as ours:
+        await ours.put()
+        await leaving.wait()
+        ours.task.cancel()
+        await asyncio.sleep(0)
+        stay.set()
+        ended, _ = await asyncio.wait({ours.task}, timeout=10)
+        assert ended == {ours.task}
+
+
 async def test_a_bug_of_a_sink_stands_as_its_problem_and_ends_nothing(tmp_path: Path) -> None:
     sink = Made(bug=RuntimeError("not foreseen"))
     async with desk(tmp_path, sink) as ours:
