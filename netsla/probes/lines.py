@@ -5,12 +5,13 @@ in TIME_WAIT, and forgets the connection with its port, its times and its errno,
 What it would not forget is not kept: a socket that an ICMP error came to (another may be in its queue), one bound to a
 source (whether that is still ours is for bind() to say, each time) or to a link. A socket is kept for its own route
 alone: the kernel goes on with the sequence numbers where they were, and who knows those of the last handshake
-could forge the answer to the next. Never so many are kept that the agent, or handshakes that wait, lack descriptors.
+could forge the answer to the next. Kept are at most a quarter of all descriptors, and none where handshakes lack them.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import resource
 import select
 import socket
@@ -24,6 +25,7 @@ _libc.connect.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
 _NOBODY = bytes(16)  # struct sockaddr, AF_UNSPEC
 _KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _ONCE, _DEAF = select.EPOLLOUT | select.EPOLLONESHOT, select.EPOLLONESHOT
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE)
 _KEPT = 4  # of all descriptors one in so many at most
 
 
@@ -41,7 +43,13 @@ class Lines:
         sock = self._idle.pop(route, None)
         if sock is not None:
             return sock
-        sock = socket.SocketType(route.family, _KIND)
+        try:
+            sock = socket.SocketType(route.family, _KIND)
+        except OSError as error:
+            if error.errno not in _EXHAUSTED or not self._idle:
+                raise
+            self._let_go()
+            sock = socket.SocketType(route.family, _KIND)
         try:
             if not route.plain:
                 configure(sock, route.spec, route.zone)
@@ -72,11 +80,14 @@ class Lines:
 
     def reset(self, routes: Iterable[Route]) -> None:
         """From now on it is these that are connected."""
+        self._let_go()
+        self._keeping = {route for route in routes if route.spec.source is None and not route.zone}
+        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _KEPT
+
+    def _let_go(self) -> None:
         for sock in self._idle.values():
             sock.close()
         self._idle.clear()
-        self._keeping = {route for route in routes if route.spec.source is None and not route.zone}
-        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _KEPT
 
     def close(self) -> None:
         """Close all that are not in use."""

@@ -4,7 +4,7 @@ Rules: RTT is `tcpi_rtt` of the finished handshake, so that it does not matter w
 retransmission, not as a second of latency. A connection is closed with a reset at once: nothing stays in TIME_WAIT.
 What connect() refuses at once is our own host speaking (unmeasured); what comes later is the network or the
 endpoint (refused). What was out while this process, or the whole host, stood still is not called lost, and what only we
-could time is not timed then. One probe costs a socket, so here a loop over the probes that are due is the honest shape.
+could time is not timed then. A handshake costs calls of its own: here a loop over what is due is the honest shape.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import resource
 import select
 import socket
@@ -161,6 +162,23 @@ def test_descriptors_are_left_to_others(lines: Lines) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert sum(sock.fileno() >= 0 for sock in socks) == 50
+
+
+def test_what_is_kept_makes_room_for_handshakes(lines: Lines) -> None:
+    routes = [route(port=port) for port in (1, 2)]
+    lines.reset(routes)
+    kept = lines.take(routes[0])
+    lines.put_back(routes[0], kept, clean=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    next_one = os.dup(0)
+    os.close(next_one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
+    try:
+        sock = lines.take(routes[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert kept.fileno() == -1
+    lines.put_back(routes[1], sock, clean=True)
 
 
 def test_new_routes_close_what_the_old_kept(lines: Lines) -> None:
