@@ -28,7 +28,7 @@ agreements:
 """
 ALIVE, DEAD = ("10.99.30.0/24", "fd99:0:30::/64"), ("10.99.31.0/24", "fd99:0:31::/64")
 ENOUGH = 8
-EDGES = 4  # probes: the kernel's counters are read once a tick, and ticks wait on a busy machine
+EDGES = 4  # probes: phases differ by one; the first refusal excuses what was out on the same row, two if verdicts wait
 
 Totals = dict[tuple[str, str], dict[str, Any]]
 
