@@ -195,7 +195,7 @@ class Agent:
         async with self._reloading:
             self._notifier.reloading()
             try:
-                plan, warnings = await asyncio.to_thread(config.load, self._path)
+                plan, warnings = await asyncio.to_thread(config.load, self._path, again=True)
                 refuse_moves(self._path, self._plan, plan)
                 await self._doors.renew(plan.web)
                 await self._adopt(plan)

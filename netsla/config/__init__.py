@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - pydantic and our tables take 0.2 s to import
 
 
-def load(path: Path) -> tuple[Plan, list[Fault]]:
-    """The plan of a configuration file, and warnings; raises ConfigError with every mistake."""
+def load(path: Path, *, again: bool = False) -> tuple[Plan, list[Fault]]:
+    """The plan of a configuration file, and warnings; raises ConfigError with every mistake.
+
+    A pipe is read as well, but not `again`: nobody writes into it any more, and one would wait for ever.
+    """
     from netsla.config import loading
 
-    return loading.load(path)
+    return loading.load(path, again=again)
 
 
 def load_agreement(path: Path) -> Agreement:

@@ -40,10 +40,10 @@ SOCKET_PATH_BYTES = 107  # sockaddr_un.sun_path holds 108 with the final zero, u
 MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
-def load(path: Path) -> tuple[Plan, list[Fault]]:
-    """The plan of a configuration file, and warnings; raises ConfigError with every mistake."""
+def load(path: Path, *, again: bool = False) -> tuple[Plan, list[Fault]]:
+    """The plan of a configuration file (a pipe only if not `again`), and warnings; raises ConfigError."""
     faults = Faults()
-    plan = _plan(path, faults)
+    plan = _plan(path, faults, piped=not again)
     mistakes = faults.sorted(warnings=False)
     if mistakes or plan is None:
         raise ConfigError(mistakes)
@@ -73,10 +73,10 @@ def refuse_moves(path: Path, old: Plan, new: Plan) -> None:
             raise HostError(f"{path}: agent.{key} cannot change while the agent runs", "restart the agent")
 
 
-def _document(path: Path, faults: Faults, place: Place | None = None) -> Node | None:
+def _document(path: Path, faults: Faults, place: Place | None = None, *, piped: bool = False) -> Node | None:
     """The mapping a file holds; `place` is where the file was asked for."""
     own = "check the path and its rights; `netsla init` writes a first one" if place is None else ""
-    text = read_text(path, place or Place(str(path)), faults, own)
+    text = read_text(path, place or Place(str(path)), faults, own, piped=piped)
     if text is None:
         return None
     node = parse(text, str(path), faults)
@@ -89,8 +89,8 @@ def _document(path: Path, faults: Faults, place: Place | None = None) -> Node | 
     return None
 
 
-def _plan(path: Path, faults: Faults) -> Plan | None:
-    node = _document(path, faults)
+def _plan(path: Path, faults: Faults, *, piped: bool) -> Plan | None:
+    node = _document(path, faults, piped=piped)
     table = read(ConfigTable, node, faults) if node is not None else None
     if table is None:
         return None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from netsla.config.quantity import Wrong
-from netsla.config.source import Map, Scalar
+from netsla.config.source import Map, Scalar, contents
 from netsla.model import Secret
 
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
@@ -59,7 +59,7 @@ def fetch(where: Where) -> Secret:
 def from_file(path: Path) -> Secret:
     """The first line of a file."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = contents(path).decode("utf-8").splitlines()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise Wrong(f"cannot read the secret in {path}: {why}", "check the path and who may read it") from error

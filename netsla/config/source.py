@@ -3,12 +3,14 @@
 Rules: this file knows YAML, not netsla. It composes parser events itself, because that is ten times faster
 than PyYAML's nodes, because duplicate keys must be found, and because scalars must stay text: what
 `no`, `1:30` or `010` mean is decided by the reader of a key, which knows what it expects.
-Nothing here raises: mistakes go into :class:`Faults`. No value is repeated in a message: it may be a secret.
+Nothing but `contents` raises: mistakes go into :class:`Faults`. No value is repeated in a message: it may be a secret.
 """
 
 from __future__ import annotations
 
+import errno
 import re
+import stat
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,6 +20,7 @@ from netsla.errors import Fault
 
 MAX_DEPTH = 40  # levels of nesting; the deepest sensible configuration has 9
 MAX_NODES = 4_000_000  # values after aliases are followed: 50,000 endpoints are about 400,000
+LARGEST = 64 << 20  # bytes of a file: a CSV of a million endpoints; what is larger is not the file that was meant
 
 _NO_KEY = "\0"  # stands for a key that cannot be one; YAML text holds no NUL
 
@@ -120,11 +123,23 @@ def shown(key: str) -> str:
     return repr(f"{name}:…") if colon else repr(key)
 
 
-def read_text(path: Path, place: Place, faults: Faults, remedy: str = "") -> str | None:
+def contents(path: Path, *, piped: bool = False) -> bytes:
+    """The bytes of a file, a pipe only where `piped`; OSError too of what never ends, for who reads it never ends."""
+    kind = path.stat().st_mode
+    if not piped and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise OSError(errno.EINVAL, "not a regular file")
+    with path.open("rb") as file:
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST >> 20} MiB")
+    return raw
+
+
+def read_text(path: Path, place: Place, faults: Faults, remedy: str = "", *, piped: bool = False) -> str | None:
     """The text of a UTF-8 file; on failure a fault at `place` (who asked for it), or in the file itself."""
     faults.opened(str(path))
     try:
-        raw = path.read_bytes()
+        raw = contents(path, piped=piped)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         faults.add(place, f"cannot read {path}: {why}", remedy or "check the path and the rights of the file")

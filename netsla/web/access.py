@@ -6,9 +6,11 @@ protection must not be half read. Paths are relative to the file. Passwords are 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import ssl
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -58,6 +60,13 @@ def _stamp(path: str) -> Stamp:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def _must_end(path: Path) -> None:
+    """OSError for a pipe or a device: the event loop, which reads these files, would wait for its end."""
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
 def load(path: str) -> Access:
     """Read the file and everything it names. :class:`ConfigError` with every fault found."""
     reading = _Reading(path)
@@ -80,6 +89,7 @@ class _Reading:
 
     def document(self) -> yaml.Node | None:
         try:
+            _must_end(self.path)
             return yaml.compose(self.path.read_text("utf-8"), yaml.SafeLoader)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
@@ -134,6 +144,7 @@ class _Reading:
         path = self.path.parent / self.text(node, what)
         stamp = _stamp(str(path))
         try:
+            _must_end(path)
             path.open("rb").close()
         except OSError as error:
             self.fault(node, f"{what} {path} cannot be read: {error.strerror}", "name a file this user may read")

@@ -330,6 +330,20 @@ def _words() -> list[str]:
     return sorted({word.strip(":") for word in cleaned.split()} - {""})
 
 
+def test_a_reload_waits_for_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "netsla.yaml")
+    with pytest.raises(ConfigError, match="not a regular file"):
+        load(tmp_path / "netsla.yaml", again=True)
+
+
+def test_a_pipe_among_the_agreements_is_a_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, "agreements_dir: agreements.d")
+    (tmp_path / "agreements.d").mkdir()
+    os.mkfifo(tmp_path / "agreements.d" / "a.yaml")
+    with pytest.raises(ConfigError, match=r"1:17: cannot read .*a\.yaml: not a regular file"):
+        load(path)
+
+
 WORDS = st.sampled_from(_words())
 LEAVES = WORDS | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
 VALUES = st.recursive(LEAVES, lambda s: st.lists(s, max_size=4) | st.dictionaries(WORDS, s, max_size=6), max_leaves=40)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,6 @@ def test_file_gives_its_first_line(tmp_path: Path) -> None:
             from_file(path)
     with pytest.raises(Wrong):
         from_file(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Wrong, match="not a regular file"):
+        from_file(tmp_path / "pipe")

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from netsla.config.source import Faults, Map, Place, Scalar, Seq, parse, read_text
+from netsla.config.source import LARGEST, Faults, Map, Place, Scalar, Seq, parse, read_text
 
 
 def parsed(text: str) -> tuple[object, list[str]]:
@@ -107,3 +108,25 @@ def test_read_text_of_a_folder_or_an_impossible_path(tmp_path: Path) -> None:
     assert read_text(tmp_path, Place("f"), faults) is None
     assert read_text(Path("a\0b"), Place("f"), faults) is None
     assert len(faults.sorted(warnings=False)) == 2
+
+
+def test_a_pipe_is_not_waited_for_and_a_device_is_not_read_to_its_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    faults = Faults()
+    assert read_text(pipe, Place("f"), faults) is None
+    assert read_text(Path("/dev/zero"), Place("f"), faults) is None
+    assert read_text(Path("/dev/zero"), Place("f"), faults, piped=True) is None
+    assert [fault.problem for fault in faults.sorted(warnings=False)] == [
+        "cannot read /dev/zero: it is larger than 64 MiB",
+        "cannot read /dev/zero: not a regular file",
+        f"cannot read {pipe}: not a regular file",
+    ]
+
+
+def test_a_file_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(LARGEST + 1)
+    faults = Faults()
+    assert read_text(tmp_path / "sparse", Place("f"), faults) is None
+    assert "larger than 64 MiB" in faults.sorted(warnings=False)[0].problem

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
@@ -163,6 +164,14 @@ def test_every_mistake_at_once(folder: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere.yml:1:1: cannot be read"):
         access.load(str(tmp_path / "nowhere.yml"))
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(ConfigError, match="not a regular file"):
+        access.load(str(folder / "pipe"))
+    with pytest.raises(ConfigError, match=r"cert_file .* cannot be read: not a regular file"):
+        access.load(written(folder, "tls_server_config: {cert_file: pipe, key_file: key.pem}"))
 
 
 def test_an_empty_file_protects_nothing_and_says_nothing(folder: Path) -> None:
