@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -138,6 +139,18 @@ def test_what_is_bound_to_a_link_is_not_kept(lines: Lines) -> None:
 def test_only_what_ended_well_on_a_route_of_today_is_kept(lines: Lines, clean: bool, known: bool, kept: bool) -> None:
     one = route()
     assert is_kept(lines, one, {one} if known else {route()}, clean=clean) is kept
+
+
+def test_what_cannot_hang_up_is_not_kept(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsla.probes.lines._libc", SimpleNamespace(connect=lambda *_: -1))
+    one = route()
+    assert not is_kept(lines, one, {one})
+
+
+def test_who_listens_comes_back_in_time(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else where nobody answers no tick would come."""
+    monkeypatch.setattr(lines, "_epoll", SimpleNamespace(poll=lambda *how: [how], close=lines._epoll.close))
+    assert lines.heard(20, 9) == [(0.02, 9)]
 
 
 def test_one_of_two_is_kept(lines: Lines) -> None:
