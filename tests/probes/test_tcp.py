@@ -365,12 +365,6 @@ def test_an_answer_to_a_later_syn_says_so(listener: socket.socket, monkeypatch: 
     )
 
 
-def test_a_reset_of_which_we_hear_a_little_late_is_not_timed(silence: Silence) -> None:
-    """In time, and we were not deaf: but only we could have told when it came."""
-    samples = ask_once(silence.port, lambda: silence.reset(silence.heard()), 300 * MILLISECOND)
-    assert (samples.outcome[0], samples.detail[0]) == (Outcome.UNMEASURED, Reason.OVERRUN)
-
-
 def test_who_is_silent_after_we_stood_still_is_lost(silence: Silence) -> None:
     clock = HandClock()
     prober = TcpProber(clock)
@@ -381,3 +375,90 @@ def test_who_is_silent_after_we_stood_still_is_lost(silence: Silence) -> None:
     prober.stop()
     samples = Samples.join(prober.drain())
     assert samples.outcome[-1] == Outcome.LOST
+
+
+class Sleepy(HandClock):
+    """Its host may sleep."""
+
+    slept = 0
+
+    def asleep(self) -> int:
+        return self.slept
+
+
+def verdict(samples: Samples) -> tuple[int, int]:
+    return int(samples.outcome[0]), int(samples.detail[0])
+
+
+OVERSLEPT = (Outcome.UNMEASURED, Reason.OVERRUN)
+
+
+@pytest.mark.parametrize(
+    ("pause", "found"), [(200 * MILLISECOND, (Outcome.ANSWERED, TCP_RESET)), (200 * MILLISECOND + 1, OVERSLEPT)]
+)
+def test_a_reset_of_which_we_hear_a_little_late_is_not_timed(
+    silence: Silence, pause: int, found: tuple[int, int]
+) -> None:
+    """In time, and we were not deaf: but beyond a tick and 100 ms only we could have told when it came."""
+    samples = ask_once(silence.port, lambda: silence.reset(silence.heard()), pause - 20 * MILLISECOND)
+    assert verdict(samples) == found
+
+
+@pytest.mark.parametrize(
+    ("pause", "slept", "found"),
+    [
+        (SECOND, 0, (Outcome.LOST, 0)),
+        (SECOND + 1, 0, OVERSLEPT),
+        (SECOND, 100 * MILLISECOND, (Outcome.LOST, 0)),
+        (SECOND, 100 * MILLISECOND + 1, OVERSLEPT),
+    ],
+)
+def test_so_long_a_pause_excuses_silence(silence: Silence, pause: int, slept: int, found: tuple[int, int]) -> None:
+    clock = Sleepy()
+
+    def sleep() -> None:
+        silence.heard()
+        clock.slept = slept
+
+    assert verdict(ask_once(silence.port, sleep, pause - 20 * MILLISECOND, clock)) == found
+
+
+def after(port: int, late: int) -> Samples:
+    """Of a target asked once a second: what a prober tells in the tick that comes so late after a slot was due."""
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober.load([target(port)])
+    while not prober._calls:
+        prober.step()
+        clock.now += 20 * MILLISECOND
+    table, now = prober._rounds[0].timetable, clock.now
+    clock.now = table.time_of(table.grain_at(now) // table.grains * table.grains + int(table.grain[0]))
+    while clock.now <= now:
+        clock.now += SECOND
+    clock.now += late
+    prober.step()
+    clock.now += 20 * MILLISECOND
+    prober.step()
+    prober.stop()
+    samples = Samples.join(prober.drain())
+    return samples.take(samples.slot > samples.slot.min())
+
+
+@pytest.mark.parametrize(
+    ("late", "found"), [(509, (Outcome.ANSWERED, 0)), (510, OVERSLEPT)], ids=["half a second", "a grain more"]
+)
+def test_what_is_due_for_long_is_not_made_up_for(listener: socket.socket, late: int, found: tuple[int, int]) -> None:
+    samples = after(listener.getsockname()[1], late * MILLISECOND)
+    assert verdict(samples) == found
+    assert samples.slot.tolist() == [samples.slot[0]]
+
+
+def test_missed_slots_are_told_one_by_one_for_two_minutes(listener: socket.socket) -> None:
+    """With the time at which each was due. Before that whole intervals are missing, which the engine sees."""
+    samples = after(listener.getsockname()[1], 300 * SECOND)
+    assert set(samples.outcome.tolist()) == {Outcome.UNMEASURED, Outcome.ANSWERED}
+    missed = samples.take(samples.outcome == Outcome.UNMEASURED)
+    assert len(missed) == 120
+    assert samples.slot.tolist() == list(range(samples.slot[0], samples.slot[0] + 121))
+    assert set(np.diff(samples.sent_ns[:-1]).tolist()) == {SECOND}
+    assert samples.sent_ns[-1] - samples.sent_ns[0] == 120 * SECOND
