@@ -7,7 +7,7 @@ import pytest
 
 from netsla.model import Target
 from netsla.probes.batch import SO_TIMESTAMPING, STAMPS
-from tests.probes.wiring import Drive, Namespace, Wire
+from tests.probes.wiring import Drive, Namespace, Silence, Wire
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,6 +35,12 @@ def wire(namespace: Namespace) -> Iterator[Wire]:
     one = Wire(namespace)
     yield one
     one.close()
+
+
+@pytest.fixture
+def silence() -> Iterator[Silence]:
+    with Silence() as one:
+        yield one
 
 
 @pytest.fixture

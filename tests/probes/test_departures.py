@@ -270,3 +270,13 @@ def test_without_a_fault_of_our_own_an_error_is_believed(
     for call in list(one.prober._calls.values()):
         one.prober._decide(call, errno.EHOSTUNREACH)
     assert set(count(one.run(20))) == {"REFUSED"}
+
+
+def test_an_error_comes_before_the_news_that_explain_it(namespace: Namespace, veth: Namespace, calls: Make) -> None:
+    """They are read when an error is to be told, not at the next tick."""
+    one = calls(BOTH)
+    one.run(400)
+    shut(namespace, veth)
+    for call in list(one.prober._calls.values()):
+        one.prober._decide(call, errno.EHOSTUNREACH)
+    assert set(count(Samples.join(one.prober.drain()))) == {"UNMEASURED"}

@@ -214,6 +214,7 @@ def test_a_syn_that_our_firewall_dropped_is_unmeasured(silent: int) -> None:
     samples = ask(Dropping(), silent)
     assert set(count(samples)) == {"UNMEASURED"}
     assert reasons(samples) == {Reason.PROHIBITED}
+    assert len(set(samples.slot.tolist())) == len(samples), "once"
 
 
 def test_a_syn_that_left_and_was_lost_is_lost(silent: int) -> None:
@@ -233,6 +234,36 @@ def test_doubt_that_lasts_is_believed_only_after_a_proof(silent: int) -> None:
     proved = Dropping(others=[1] * 99)
     proved._guard_ns = 1 << 62
     assert set(count(ask(proved, silent))) == {"UNMEASURED"}
+
+
+@pytest.mark.parametrize("doubts", range(4))
+def test_what_leaves_in_the_end_is_lost_though_we_are_on_guard(silent: int, doubts: int) -> None:
+    exits = Dropping()
+    exits._guard_ns = 1 << 62
+    verdicts = iter([DOUBTED] * doubts)
+    exits.judge = lambda *_: next(verdicts, PASSED)  # type: ignore[method-assign]  # what the counters say
+    samples = ask(exits, silent, 2.0)
+    assert set(count(samples)) == {"LOST"}
+    assert exits.asked == doubts + 2, "of two slots the first was in doubt"
+
+
+@pytest.mark.parametrize(("alone", "guard", "readings"), [(True, False, 4), (False, False, 1), (False, True, 4)])
+def test_on_guard_or_where_they_are_few_each_is_judged_by_itself(
+    silent: int, *, alone: bool, guard: bool, readings: int
+) -> None:
+    exits = Dropping(passing=True, others=[9] * 99)
+    exits._guard_ns = guard << 62
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober._exits = exits
+    spec = ProbeSpec("t", ProbeType.TCP, port=silent, interval_ns=10 * MILLISECOND, timeout_ns=5 * MILLISECOND)
+    prober.load([Target(row, f"a/e{row}/t", "127.0.0.1", spec) for row in range(4)])
+    prober.step()
+    prober._alone = alone
+    clock.ahead += 10 * MILLISECOND
+    prober.step()
+    prober.stop()
+    assert exits.asked == readings
 
 
 def test_what_was_in_doubt_and_is_answered_ends_the_doubt() -> None:

@@ -10,11 +10,12 @@ import ctypes
 import fcntl
 import ipaddress
 import os
+import socket
 import struct
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,6 +181,47 @@ class Wire:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+class Silence(ExitStack):
+    """A port that swallows SYNs, and whoever stands between: what it forges looks to the kernel like the endpoint's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        full = self.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        self.port: int = full.getsockname()[1]
+        for _ in range(4):  # a full backlog lets further SYNs fall
+            one = self.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", self.port))
+        self._ear = self.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)))
+        self._ear.bind(("lo", 0x0800))
+        self._ear.settimeout(5)
+
+    def heard(self) -> bytes:
+        """The next SYN to the port, with its IP header."""
+        while True:
+            packet = self._ear.recv(2048)
+            if packet[9] == socket.IPPROTO_TCP and packet[22:24] == self.port.to_bytes(2, "big") and packet[33] == 2:
+                return packet
+
+    def reset(self, packet: bytes) -> None:
+        """Answer a SYN as a closed port does."""
+        acknowledged = int.from_bytes(packet[24:28], "big") + 1 & 0xFFFFFFFF
+        ports = int.from_bytes(packet[22:24], "big"), int.from_bytes(packet[20:22], "big")
+        head = struct.pack(">HHIIBBHHH", *ports, 0, acknowledged, 5 << 4, 0x14, 0, 0, 0)
+        pseudo = packet[16:20] + packet[12:16] + struct.pack(">HH", socket.IPPROTO_TCP, len(head))
+        self._send(socket.IPPROTO_TCP, head[:16] + struct.pack(">HH", plain_checksum(pseudo + head), 0))
+
+    def unreachable(self, packet: bytes, code: int) -> None:
+        """Say of a SYN what a router or a firewall says."""
+        error = struct.pack(">BBHI", 3, code, 0, 0) + packet[:28]
+        self._send(socket.IPPROTO_ICMP, error[:2] + struct.pack(">H", plain_checksum(error)) + error[4:])
+
+    @staticmethod
+    def _send(protocol: int, packet: bytes) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol) as sender:
+            sender.sendto(packet, ("127.0.0.1", 0))
 
 
 def plain_checksum(data: bytes) -> int:
