@@ -245,9 +245,17 @@ def test_where_nobody_is_asked_for_an_address_no_table_is_full(
     assert set(count(one.run(3000))) == {"LOST"}
 
 
-@pytest.mark.parametrize(("failed", "outcome"), [(True, "UNMEASURED"), (False, "REFUSED")])
+@pytest.mark.parametrize(
+    ("code", "failed", "outcome"),
+    [
+        (errno.EHOSTUNREACH, True, "UNMEASURED"),
+        (errno.ENETUNREACH, True, "UNMEASURED"),
+        (errno.EHOSTUNREACH, False, "REFUSED"),
+        (errno.ECONNREFUSED, True, "REFUSED"),  # of that our own host knows nothing
+    ],
+)
 def test_an_error_that_our_own_host_may_have_made_is_doubted_while_its_links_fail(
-    veth: Namespace, calls: Make, *, failed: bool, outcome: str
+    veth: Namespace, calls: Make, *, code: int, failed: bool, outcome: str
 ) -> None:
     """EHOSTUNREACH: of a router afar, or of our own stack, whose neighbour did not tell its address."""
     one = calls(BOTH)
@@ -257,7 +265,7 @@ def test_an_error_that_our_own_host_may_have_made_is_doubted_while_its_links_fai
         veth.ip("link", "set", "far", "down")
         departures.links.look([departures.links.ways([Ask(bytes([10, 1, 0, 1]))])[0]], one.clock.mono())
     for call in list(one.prober._calls.values()):
-        one.prober._decide(call, errno.EHOSTUNREACH)
+        one.prober._decide(call, code)
     assert set(count(one.run(20))) == {outcome}
 
 
@@ -280,3 +288,55 @@ def test_an_error_comes_before_the_news_that_explain_it(namespace: Namespace, ve
     for call in list(one.prober._calls.values()):
         one.prober._decide(call, errno.EHOSTUNREACH)
     assert set(count(Samples.join(one.prober.drain()))) == {"UNMEASURED"}
+
+
+def test_an_error_in_vain_waited_for_is_excused_when_the_link_is_back(
+    namespace: Namespace, veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own stack tells it of what waited for a neighbour's address, however long that is known by now."""
+    one = calls(BOTH)
+    one.run(200)
+    dropped(namespace, veth)
+    one.run(400)
+    veth.ip("link", "set", "far", "up")
+    one.run(1000)
+    monkeypatch.setattr(one.prober._departures.links, "takes_since", lambda _: 20 * SECOND)
+    one.run(400)
+    for call in list(one.prober._calls.values()):
+        one.prober._decide(call, errno.EHOSTUNREACH)
+    assert set(count(Samples.join(one.prober.drain()))) == {"UNMEASURED"}
+
+
+@pytest.mark.parametrize(("reason", "outcome"), [(Reason.BUFFER_FULL, "LOST"), (Reason.NO_ROUTE, "UNMEASURED")])
+def test_only_what_keeps_answers_out_excuses_what_was_sent_before(
+    veth: Namespace, calls: Make, reason: Reason, outcome: str
+) -> None:
+    one = calls(BOTH)
+    one.run(800)
+    for row in (0, 1):
+        one.prober._departures.refuse(row, reason, one.clock.mono())
+    assert count(oldest(one.run(1000), 4)) == {outcome: 8}
+
+
+def test_a_smaller_mtu_keeps_no_syn_back(namespace: Namespace, veth: Namespace, calls: Make) -> None:
+    one = calls(BOTH)
+    one.run(400)
+    namespace.ip("link", "set", "near", "mtu", "1300")
+    assert set(count(one.run(2000))) == {"LOST"}
+
+
+def test_the_first_reason_is_told(
+    namespace: Namespace, veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link that is down is not called a full table of neighbours, nor our own sleep."""
+    one = calls(BOTH)
+    links, fulls = one.prober._departures.links, iter(range(1 << 30))
+    monkeypatch.setattr(links, "overflows", lambda _: next(fulls))
+    monkeypatch.setattr(links, "neighbour", lambda _: Neighbour.UNKNOWN)
+    monkeypatch.setattr(links, "resolves", lambda _: True)
+    one.run(800)
+    dropped(namespace, veth)
+    one.clock.ahead += SECOND
+    early = oldest(one.run(20), 4)
+    assert count(early) == {"UNMEASURED": 8}
+    assert reasons(early) == {Reason.INTERFACE_DOWN}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,7 @@ DOUBTED: Verdict = [0], False
     [
         (Toll(70, 60), Toll(71, 61), PASSED),
         (Toll(70, 60), Toll(71, 60), PROVED),
+        (Toll(70, 60), Toll(70, 60), PROVED),  # it came not even so far as to be asked for
         (Toll(70, 60), Toll(72, 61), DOUBTED),  # another one's packet left meanwhile
         (Toll(70, 60), Toll(71, 62), PASSED),  # forwarded ones leave that nobody here asked for
         (Toll(-1, 60), Toll(-1, 60), PROVED),
@@ -129,6 +131,8 @@ def test_a_host_that_asks_for_more_than_leaves_is_not_believed_again(waiting: so
     exits = Told(Toll(72, 61))
     exits.mistrust(NOW)
     assert exits.judge(Toll(70, 60), V4, [waiting], NOW) == PASSED
+    assert exits.judge(Toll(70, 60), V4, [waiting], NOW + 600 * SECOND - 1) == PASSED
+    assert exits.judge(Toll(70, 60), V4, [waiting], NOW + 600 * SECOND) == DOUBTED
     exits.tolls = [Toll(71, 60)]
     assert exits.judge(Toll(70, 60), V4, [waiting], NOW) == PROVED
 
@@ -149,6 +153,21 @@ def test_an_unreadable_counter_tells_nothing(monkeypatch: pytest.MonkeyPatch) ->
     exits.open()
     assert exits.before({V4, V6}, NOW) == {}
     exits.close()
+
+
+def test_a_file_that_tells_something_else_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsla.probes.exits._FILES", {V4: "dev", V6: "snmp6"})
+    before = open_files()
+    exits = Exits()
+    exits.open()
+    assert exits.before({V4, V6}, NOW).keys() == {V6}
+    assert open_files() == before + 1
+    exits.close()
+    assert open_files() == before
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.netns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from netsla.model import (
     Target,
 )
 from netsla.probes.audit import Audit
+from netsla.probes.departures import Departure
 from netsla.probes.tcp import TcpProber
 from tests.probes.wiring import HandClock, Silence, reasons
 
@@ -125,6 +127,22 @@ def test_who_is_silent_is_lost_once_when_everything_else_is_told(
     assert [int(outcome) for batch in one.prober.drain() for outcome in batch.outcome] == found
     silence.reset(syn)
     assert one.end().outcome.tolist() == ([] if found else [Outcome.LOST, Outcome.LATE]), "nothing is told twice"
+
+
+@pytest.mark.parametrize(("out", "asked_until"), [(TICK, TICK), (30 * SECOND, 900 * MILLISECOND)])
+def test_what_befell_us_beyond_the_time_limit_excuses_nothing(
+    silence: Silence, monkeypatch: pytest.MonkeyPatch, out: int, asked_until: int
+) -> None:
+    one = Timed(silence.port)
+    asked: list[Departure] = []
+    monkeypatch.setattr(one.prober._departures, "reasons_for", lambda some, _: asked.extend(some) or [None])
+    (call,) = one.prober._calls.values()
+    one.clock.ahead += out - TICK
+    one.prober._decide(call, errno.ETIMEDOUT)
+    (departure,) = asked
+    assert departure.end_ns - departure.begin_ns == asked_until
+    assert (departure.begin_ns, departure.bound, departure.silent) == (call.mono_ns, False, True)
+    one.end()
 
 
 @pytest.mark.parametrize(
