@@ -135,7 +135,12 @@ def test_what_befell_us_beyond_the_time_limit_excuses_nothing(
 ) -> None:
     one = Timed(silence.port)
     asked: list[Departure] = []
-    monkeypatch.setattr(one.prober._departures, "reasons_for", lambda some, _: asked.extend(some) or [None])
+
+    def nothing_known(some: list[Departure], _: int) -> list[None]:
+        asked.extend(some)
+        return [None]
+
+    monkeypatch.setattr(one.prober._departures, "reasons_for", nothing_known)
     (call,) = one.prober._calls.values()
     one.clock.ahead += out - TICK
     one.prober._decide(call, errno.ETIMEDOUT)
