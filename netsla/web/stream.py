@@ -25,12 +25,10 @@ async def stream(request: web.Request, content_type: str, pieces: Sequence[bytes
     """Answer with `pieces`, one after the other. A client that stalls or leaves ends it quietly."""
     response = web.StreamResponse(headers={"Content-Type": content_type})
     response.content_length = sum(map(len, pieces))
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
     try:
         async with asyncio.timeout(WHOLE_SECONDS):
-            for piece in pieces:
+            await response.prepare(request)
+            for piece in () if request.method == "HEAD" else pieces:
                 await _send(response, memoryview(piece))
     except TimeoutError:
         hang_up(request.transport)

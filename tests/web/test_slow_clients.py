@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import select
 import socket
+import struct
 from dataclasses import replace
 
 import aiohttp
 import pytest
 
+from netsla.sla.snapshot import Snapshot
 from netsla.web import gate, scrape, server, stream
 from tests.synthetic import snapshot
 from tests.web.conftest import Serve, Source
@@ -160,3 +163,27 @@ async def test_the_loop_is_never_held(serve: Serve, source: Source, client: aioh
     ended.set()
     await watching
     assert max(lags) < 0.1
+
+
+async def test_who_leaves_before_the_answer_begins_is_no_error_in_the_log(
+    serve: Serve, source: Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, left, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def snapshot_once_it_left() -> Snapshot:
+        asked.set()
+        await left.wait()
+        told.set()
+        return source.shown
+
+    monkeypatch.setattr(source, "snapshot", snapshot_once_it_left)
+    web_server, base = await serve()
+    client = await connect(base, b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asked.wait()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    await asyncio.sleep(0)  # the reset is read
+    left.set()
+    await told.wait()
+    await web_server.close()  # waits for its requests
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
