@@ -18,6 +18,7 @@ from netsla.probes.sender import REASONS
 ESTABLISHED = (0, errno.ECONNRESET, errno.EPIPE)
 """How a connect() ends whose handshake was complete: well, or by an endpoint that hung up before we looked."""
 _INFO = struct.Struct("68xI28xI")  # of struct tcp_info, linux/tcp.h: tcpi_rtt in us, tcpi_total_retrans
+_SEGMENTS_IN = struct.Struct("140xI")  # tcpi_segs_in: that came to the socket since connect()
 _KEPT_BACK = bytes([2, 2])  # its beginning, tcpi_state and tcpi_ca_state: SYN_SENT, CWR
 _SYN_SENT = b"\2"  # tcpi_state
 _SO_MEMINFO, _MEMINFO = 55, struct.Struct("8xI")  # SK_MEMINFO_WMEM_ALLOC: bytes of what is on its way out
@@ -100,6 +101,16 @@ def icmp_error(sock: socket.SocketType, code: int) -> int | None:
         if (level, kind) in _ERRORS and error[4] in (EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6):
             return int(error[5]) << 8 | error[6]
     return None if code == errno.ECONNREFUSED else _ICMP_OF.get(code, 3 << 8)
+
+
+def nobody_spoke(sock: socket.SocketType) -> bool:
+    """Whether no segment came, so that an end which no ICMP error explains was not a reset's.
+
+    An ICMP error about the last handshake's final ACK is kept in a socket that is used again (`sk_err_soft`), and told
+    when the kernel itself gives up the next.
+    """
+    (segments,) = _SEGMENTS_IN.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SEGMENTS_IN.size))
+    return not segments
 
 
 def own_reason(code: int | None, spec: ProbeSpec) -> Reason:

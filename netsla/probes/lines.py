@@ -3,7 +3,8 @@
 Rules: to hang up is to connect to nobody (AF_UNSPEC, see connect(2)): the kernel sends a reset, so that nothing stays
 in TIME_WAIT, and forgets the connection with its port, its times and its errno, but not the socket and its options.
 What it would not forget is not kept: a socket that an ICMP error came to (another may be in its queue), one bound to a
-source (whether that is still ours is for bind() to say, each time) or to a link. A socket is kept for its own route
+source (whether that is still ours is for bind() to say, each time) or to a link. An ICMP error about the final ACK it
+keeps and does not tell: see :func:`netsla.probes.handshake.nobody_spoke`. A socket is kept for its own route
 alone: the kernel goes on with the sequence numbers where they were, and who knows those of the last handshake
 could forge the answer to the next. Kept are at most a quarter of all descriptors, and none where handshakes lack them.
 """

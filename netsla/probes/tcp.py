@@ -26,7 +26,7 @@ from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
 from netsla.probes.exits import Exits
-from netsla.probes.handshake import ESTABLISHED, icmp_error, is_kept_back, measure, own_reason
+from netsla.probes.handshake import ESTABLISHED, icmp_error, is_kept_back, measure, nobody_spoke, own_reason
 from netsla.probes.lines import Lines
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
@@ -287,10 +287,10 @@ class TcpProber:
 
     def _decide(self, call: _Call, code: int) -> None:
         """The handshake ended: well, or with the error of the endpoint or the network."""
-        if code in ESTABLISHED:
+        rtt, again = measure(call.sock)
+        if code in ESTABLISHED or rtt:  # what an ICMP error says of a later packet takes no answer back
             if call.doubted:
                 self._exits.mistrust(self._clock.mono())
-            rtt, again = measure(call.sock)
             if rtt and not again:
                 self._answered(call, rtt, 0, 0)
             else:
@@ -298,7 +298,11 @@ class TcpProber:
         elif code == errno.ETIMEDOUT:
             self._lose([call])
         else:
-            self._refused(call, code, icmp_error(call.sock, code))
+            icmp = icmp_error(call.sock, code)
+            if icmp is None and nobody_spoke(call.sock):
+                self._lose([call])
+            else:
+                self._refused(call, code, icmp)
         self._end(call)
 
     def _refused(self, call: _Call, code: int, icmp: int | None) -> None:

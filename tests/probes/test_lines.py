@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 
 from netsla.model import ProbeSpec, ProbeType, Target
-from netsla.probes.handshake import measure
+from netsla.probes.handshake import measure, nobody_spoke
 from netsla.probes.lines import Lines
 from netsla.probes.routes import Route, route_to
+from tests.probes.wiring import Silence
 
 SPEC = ProbeSpec("tcp", ProbeType.TCP, port=443, dscp=46, ttl=9)
+WORD = 0xFFFFFFFF
 WINDOW = 1 << 17  # more than what a handshake's window spans
 
 
@@ -122,6 +124,30 @@ def test_sequence_numbers_go_on_in_a_socket_and_nowhere_else(lines: Lines) -> No
     steps = np.diff(numbers) % 2**32
     assert steps[0] < WINDOW
     assert (steps[1:] > WINDOW).any(), "each is a number drawn anew"
+
+
+def test_an_error_that_was_not_told_is_kept_and_no_reset(lines: Lines, silence: Silence) -> None:
+    """An ICMP error about the final ACK: the kernel tells it when it gives up the socket's next handshake itself."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as ear,
+    ):
+        ear.bind(("lo", 0x0800))
+        ear.settimeout(5)
+        one = way_to(server)
+        lines.reset([one])
+        sock, port = call(lines, one), server.getsockname()[1]
+        head = struct.pack(">BBHIBBH8s", 0x45, 0, 40, 0, 64, socket.IPPROTO_TCP, 0, bytes([127, 0, 0, 1] * 2))
+        silence.unreachable(head + struct.pack(">HHI", sock.getsockname()[1], port, syn_to(ear, port) + 1 & WORD), 3)
+        lines.put_back(one, sock, clean=True)
+    assert lines.take(one) is sock
+    assert sock.connect_ex(("127.0.0.1", silence.port)) == errno.EINPROGRESS
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    assert nobody_spoke(sock)
+    silence.reset(silence.heard())
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    assert not nobody_spoke(sock)
+    lines.put_back(one, sock, clean=False)
 
 
 def test_a_source_is_asked_for_each_time(lines: Lines) -> None:

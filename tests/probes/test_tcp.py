@@ -1,3 +1,4 @@
+import errno
 import json
 import select
 import socket
@@ -209,11 +210,11 @@ def test_rows_that_leave_are_discarded_at_once(listener: socket.socket) -> None:
     assert prober.drain() == []
 
 
-def ask_once(port: int, then: Callable[[], object], pause: int, clock: HandClock | None = None) -> Samples:
+def ask_once(port: int, then: Callable[[], object], pause: int, address: str = "127.0.0.1") -> Samples:
     """What a prober decides of one handshake when, while it is out, `then` happens and a while passes."""
-    clock = clock or HandClock()
+    clock = HandClock()
     prober = TcpProber(clock)
-    prober.load([target(port, rst_is_up=True, interval_ns=60 * SECOND)])
+    prober.load([target(port, address, rst_is_up=True, interval_ns=60 * SECOND)])
     while not prober._calls:
         prober.step()
         clock.now += 20 * MILLISECOND
@@ -236,6 +237,41 @@ def test_what_a_firewall_says_is_no_reset(silence: Silence, code: int) -> None:
     """Port unreachable ends connect() with the errno of a reset: the endpoint would stand as up."""
     samples = ask_once(silence.port, lambda: silence.unreachable(silence.heard(), code), 30 * MILLISECOND)
     assert (samples.outcome[0], samples.detail[0]) == (Outcome.REFUSED, 3 << 8 | code)
+
+
+def test_what_is_said_of_a_later_packet_takes_no_answer_back() -> None:
+    """By a firewall that never saw our SYN and prohibits the ACK: IPv6 makes that an error of the whole connection."""
+    with (
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as server,
+        socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x86DD)) as ear,
+        socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as firewall,
+    ):
+        ear.bind(("lo", 0x86DD))
+        ear.settimeout(5)
+        port = server.getsockname()[1]
+
+        def prohibit() -> None:
+            packet = ear.recv(2048)
+            while packet[42:44] != port.to_bytes(2, "big") or packet[53] != 0x10:
+                packet = ear.recv(2048)
+            firewall.sendto(struct.pack(">BBHI", 1, 1, 0, 0) + packet, ("::1", 0))
+
+        samples = ask_once(port, prohibit, 30 * MILLISECOND, "::1")
+    assert (samples.outcome[0], samples.flags[0]) == (Outcome.ANSWERED, 0)
+    assert 0 < samples.rtt_ns[0] < 5 * MILLISECOND
+
+
+def test_an_end_of_which_nobody_told_is_no_reset(silence: Silence) -> None:
+    """It is what is left of an error about the socket's last handshake: see `nobody_spoke`."""
+    prober = TcpProber(clock := HandClock())
+    prober.load([target(silence.port, rst_is_up=True)])
+    while not prober._calls:
+        prober.step()
+        clock.now += 20 * MILLISECOND
+    (call,) = prober._calls.values()
+    prober._decide(call, errno.ECONNREFUSED)
+    prober.stop()
+    assert Samples.join(prober.drain()).outcome.tolist() == [Outcome.LOST]
 
 
 def test_an_answer_is_one_however_late_we_look(listener: socket.socket) -> None:
