@@ -11,6 +11,8 @@ from dataclasses import replace
 import pytest
 
 from netsla.model import MILLISECOND, SECOND, Outcome, ProbeSpec, ProbeType, Reason, Samples, Target
+from netsla.probes.departures import Departure
+from netsla.probes.links import Fault
 from netsla.probes.netlink import Ask, Neighbour
 from netsla.probes.tcp import TcpProber
 from tests.probes.wiring import HandClock, Namespace, count, reasons, target
@@ -340,3 +342,31 @@ def test_the_first_reason_is_told(
     early = oldest(one.run(20), 4)
     assert count(early) == {"UNMEASURED": 8}
     assert reasons(early) == {Reason.INTERFACE_DOWN}
+
+
+@pytest.mark.parametrize("takes_since", [0, 1 << 62])
+def test_each_of_a_batch_is_judged_by_what_befell_it(
+    veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch, takes_since: int
+) -> None:
+    """And the first reason found is told."""
+    one = calls(BOTH)
+    one.run(400)
+    departures, now = one.prober._departures, one.clock.mono()
+    (way,) = departures.links.ways([Ask(bytes([10, 1, 0, 1]))])
+    sock = next(call.sock for call in one.prober._calls.values() if call.route.row == 0)
+    then = now - 20 * SECOND
+    down = Fault(way, frozenset(), then, then + SECOND // 2, Reason.INTERFACE_DOWN)
+    monkeypatch.setattr(departures.links, "faults", [down])
+    monkeypatch.setattr(departures.links, "takes_since", lambda _: takes_since)
+    departures.refuse(7, Reason.PROHIBITED, then)
+    some = [
+        Departure(row, sock, "10.1.0.1", False, 0, begin, begin + SECOND, True)
+        for row, begin in ((0, then), (0, now - SECOND), (7, then))
+    ]
+    assert departures.reasons_for(some, now) == [Reason.INTERFACE_DOWN, None, Reason.PROHIBITED]
+
+
+def test_a_link_local_endpoint_that_is_silent_is_lost(namespace: Namespace, veth: Namespace, calls: Make) -> None:
+    """Its way is asked for with its interface: without one there is none."""
+    namespace.ip("neigh", "replace", "fe80::99", "lladdr", "02:00:00:00:00:01", "dev", "near", "nud", "permanent")
+    assert set(count(calls([target(0, "fe80::99%near", SPEC)]).run(2000))) == {"LOST"}

@@ -1,4 +1,6 @@
 import errno
+import os
+import select
 import socket
 from typing import cast
 
@@ -6,6 +8,7 @@ import pytest
 
 from netsla.model import ProbeSpec, ProbeType, Reason
 from netsla.probes.handshake import configure, icmp_error, is_plain, keeps_first, own_reason
+from tests.probes.wiring import Wire
 
 
 def spec(**more: object) -> ProbeSpec:
@@ -43,11 +46,44 @@ def test_options_are_set_as_asked_for(family: int, source: str, level: int, opti
         assert sock.getsockname()[0] == source
 
 
-def test_a_network_error_has_the_icmp_code_that_it_came_from() -> None:
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errno.ENETUNREACH, 0),
+        (errno.EHOSTUNREACH, 1),
+        (errno.ENOPROTOOPT, 2),
+        (errno.EMSGSIZE, 4),
+        (errno.EOPNOTSUPP, 5),
+        (errno.EHOSTDOWN, 7),
+        (errno.EACCES, 13),
+        (errno.EPROTO, 0),
+    ],
+)
+def test_a_network_error_has_the_icmp_code_that_it_came_from(error: int, code: int) -> None:
+    """RFC 792, RFC 1812 5.2.7.1; where the kernel keeps no more than its errno."""
     with socket.socket() as sock:
-        assert icmp_error(sock, errno.EHOSTUNREACH) == 3 << 8 | 1
-        assert icmp_error(sock, errno.EACCES) == 3 << 8 | 13
+        assert icmp_error(sock, error) == 3 << 8 | code
         assert icmp_error(sock, errno.ECONNREFUSED) is None
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("family", "target", "kind", "code"),
+    [(4, "10.1.0.1", 3, 3), (4, "10.1.0.1", 3, 10), (6, "fd01::1", 1, 4), (6, "fd01::1", 1, 1)],
+)
+def test_the_kernel_keeps_the_icmp_error_itself(wire: Wire, family: int, target: str, kind: int, code: int) -> None:
+    """Port unreachable has the errno of a reset, which would be a sign of life."""
+    with socket.socket({4: socket.AF_INET, 6: socket.AF_INET6}[family], socket.SOCK_STREAM) as sock:
+        configure(sock, spec(), "")
+        sock.setblocking(False)
+        sock.connect_ex((target, 7))
+        at = {4: 9, 6: 6}[family]  # of the protocol in the IP header
+        syn = next(packet for packet in iter(lambda: os.read(wire._fd, 2048), b"") if packet[at] == socket.IPPROTO_TCP)
+        router, own = {4: ("10.9.9.9", "10.77.0.1"), 6: ("fd09::9", "fd77::1")}[family]
+        wire.send(family, router, own, bytes([kind, code, 0, 0, 0, 0, 0, 0]) + syn)
+        assert select.select([], [sock], [], 5)[1]
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        assert icmp_error(sock, error) == kind << 8 | code
 
 
 def test_without_a_source_no_address_means_no_port() -> None:

@@ -1,5 +1,6 @@
 import errno
 import json
+import resource
 import select
 import socket
 import struct
@@ -280,11 +281,14 @@ def test_an_answer_is_one_however_late_we_look(listener: socket.socket) -> None:
     assert samples.flags[0] == 0
 
 
-def test_an_endpoint_that_hangs_up_at_once_has_answered() -> None:
+@pytest.mark.parametrize("politely", [False, True])  # ECONNRESET, or EPIPE
+def test_an_endpoint_that_hangs_up_at_once_has_answered(*, politely: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up() -> None:
             connection, _ = server.accept()
+            if politely:
+                connection.shutdown(socket.SHUT_WR)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
 
@@ -361,3 +365,15 @@ def test_up_to_so_many_a_second_each_is_judged_by_itself(rate: int, alone: bool)
     prober.load([target(7, row=row) for row in range(rate)])
     assert prober._alone is alone
     prober.stop()
+
+
+def test_the_host_lends_as_many_descriptors_as_it_may() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    prober = TcpProber()
+    try:
+        prober.start()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        prober.stop()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
