@@ -4,9 +4,10 @@ Rules: to hang up is to connect to nobody (AF_UNSPEC, see connect(2)): the kerne
 in TIME_WAIT, and forgets the connection with its port, its times and its errno, but not the socket and its options.
 What it would not forget is not kept: a socket that an ICMP error came to (another may be in its queue), one bound to a
 source (whether that is still ours is for bind() to say, each time) or to a link. An ICMP error about the final ACK it
-keeps and does not tell: see :func:`netsla.probes.handshake.nobody_spoke`. A socket is kept for its own route
-alone: the kernel goes on with the sequence numbers where they were, and who knows those of the last handshake
-could forge the answer to the next. Kept are at most a quarter of all descriptors, and none where handshakes lack them.
+keeps and does not tell: see :func:`netsla.probes.handshake.nobody_spoke`. A socket whose reset still waits in a queue
+of ours is not used: it would be taken for the next SYN. A socket is kept for its own route alone: the kernel goes on
+with the sequence numbers where they were, and who knows those of the last handshake could forge the answer to the next.
+Kept are at most a quarter of all descriptors, and none where handshakes lack them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import select
 import socket
 from collections.abc import Iterable
 
-from netsla.probes.handshake import configure
+from netsla.probes.handshake import configure, keeps_nothing
 from netsla.probes.routes import Route
 
 _libc = ctypes.PyDLL(None)  # it keeps the interpreter to itself meanwhile: 3 to 6 us
@@ -43,7 +44,9 @@ class Lines:
         """A socket that is connected to nobody; raises OSError of our own host."""
         sock = self._idle.pop(route, None)
         if sock is not None:
-            return sock
+            if keeps_nothing(sock):
+                return sock
+            sock.close()
         try:
             sock = socket.SocketType(route.family, _KIND)
         except OSError as error:

@@ -21,7 +21,7 @@ from netsla.model import ProbeSpec, ProbeType, Target
 from netsla.probes.handshake import measure, nobody_spoke
 from netsla.probes.lines import Lines
 from netsla.probes.routes import Route, route_to
-from tests.probes.wiring import Silence
+from tests.probes.wiring import Namespace, Silence
 
 SPEC = ProbeSpec("tcp", ProbeType.TCP, port=443, dscp=46, ttl=9)
 WORD = 0xFFFFFFFF
@@ -124,6 +124,22 @@ def test_sequence_numbers_go_on_in_a_socket_and_nowhere_else(lines: Lines) -> No
     steps = np.diff(numbers) % 2**32
     assert steps[0] < WINDOW
     assert (steps[1:] > WINDOW).any(), "each is a number drawn anew"
+
+
+@pytest.mark.netns
+def test_whose_reset_still_waits_in_our_own_queue_is_not_used(namespace: Namespace, lines: Lines) -> None:
+    """What the kernel keeps of a socket would be taken for the next SYN, which a firewall of ours has dropped."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(type=socket.SOCK_DGRAM) as other:
+        one = way_to(server)
+        lines.reset([one])
+        sock = call(lines, one)
+        namespace.run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "8bit", "burst", "200", "limit", "9000")
+        for _ in range(2):
+            other.sendto(bytes(100), ("127.0.0.1", 9))  # the second has to wait, and what comes after it
+        lines.put_back(one, sock, clean=True)
+        with contextlib.closing(lines.take(one)) as fresh:
+            assert fresh is not sock
+        assert sock.fileno() == -1
 
 
 def test_an_error_that_was_not_told_is_kept_and_no_reset(lines: Lines, silence: Silence) -> None:
