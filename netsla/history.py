@@ -173,10 +173,11 @@ class History:
         """Let the last hour be shown until what waits is put back; whether there is a past to be read back."""
         try:
             with self.ledger.archive.open() as look:
-                if look.last_interval() is None:
+                last = look.last_interval()
+                if last is None:
                     return False
                 made = make()
-                self._resume(look, made.engine, made.fleet, only_windows=True)
+                self._resume(look, last, made.engine, made.fleet, made.made_ns)
         except (_GivenUpError, sqlite3.Error, BrokenError):
             return False  # `restore` says what there is to say
         with self._standing:
@@ -208,21 +209,25 @@ class History:
         self._await_ledger()
         try:
             with self.ledger.archive.open() as look:
-                return self._resume(look, engine, fleet)
+                return self._resume(look, look.last_interval(), engine, fleet)
         except _GivenUpError:
             return "the record was not read back to its end"
         except (sqlite3.Error, BrokenError) as error:
             log.warning("the record cannot be read back, windows begin anew: %s", error)
             return "no readable record"
 
-    def _resume(self, look: Look, engine: Engine, fleet: Fleet, *, only_windows: bool = False) -> str:
-        """`only_windows`: nothing of what lies before them, on which time up and down may depend."""
-        last = look.last_interval()
+    def _resume(
+        self, look: Look, last: tuple[int, int] | None, engine: Engine, fleet: Fleet, shown_ns: int | None = None
+    ) -> str:
+        """`last` is the record's last interval; `shown_ns`: to be shown at once, at that time, and without uptime.
+
+        Then nothing is read of what lies before windows.
+        """
         opened = self._left if self._waiting else _opened(look, fleet)  # what waits is counted when it is put back
         if last is None and not opened:
             return "no record yet"
         last_k = last[0] // fleet.seconds if last is not None else opened[0][0].k - 1
-        self._go_back(look, engine, fleet, last_k, only_windows=only_windows)
+        self._go_back(look, engine, fleet, last_k, shown_ns)
         for cell in self._relocated(opened):
             engine.take_over(cell)
         return f"the record ends at {datetime.fromtimestamp((last_k + 1) * fleet.seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -230,9 +235,12 @@ class History:
     def _relocated(self, opened: list[tuple[Cell, Layout]]) -> list[Cell]:
         return [relocate(cell.k, cell.seconds, [(cell, own)], self._layout) for cell, own in opened]
 
-    def _go_back(self, look: Look, engine: Engine, fleet: Fleet, last_k: int, *, only_windows: bool) -> None:
-        wanted = horizon(engine, fleet, last_k + 1)
-        if only_windows:
+    def _go_back(self, look: Look, engine: Engine, fleet: Fleet, last_k: int, shown_ns: int | None) -> None:
+        now_k = last_k + 1
+        if shown_ns is not None:  # what leaves the windows until then is not read
+            now_k = max(now_k, engine.due(fleet, self._aside_ns or shown_ns - SECOND))
+        wanted = horizon(engine, fleet, now_k)
+        if shown_ns is not None:
             wanted[CONTEXT] = wanted[CONTEXT][1:]
         cuts = sorted({int(k) * fleet.seconds for firsts in wanted.values() for k in set(firsts.tolist())})
         end = (last_k + 1) * fleet.seconds
@@ -240,9 +248,9 @@ class History:
         pieces = self._while_wanted(fleetview.pieces(look, self._layout, begin, end, cuts))
         stands = self._while_wanted(fleetview.standings(look, self._layout, begin, end))
         sums, stood = (_sum(piece, fleet.seconds) for piece in pieces), _stood(stands, fleet.seconds, last_k)
-        begin_k = engine.accounts.grid(last_k + 1)
+        begin_k = engine.grader.gathers_from(last_k + 1)
         tail = (self._recall.cell(k, fleet.seconds) for k in range(begin_k, last_k + 1))
-        resume(engine, fleet, last_k, sums, stood, [cell for cell in tail if cell is not None])
+        resume(engine, fleet, last_k, sums, stood, [cell for cell in tail if cell is not None], now_k)
 
     def _while_wanted(self, found: Iterable[Some]) -> Iterator[Some]:
         for one in found:

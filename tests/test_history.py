@@ -262,6 +262,36 @@ def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -
     kill(again)
 
 
+def test_what_has_left_the_last_hour_by_now_is_not_read_to_be_shown(tmp_path: Path) -> None:
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 60)
+    for _ in range(120):
+        drive.second(Outcome.LOST)
+        history.keep(drive.engine.step(drive.now), drive.engine, drive.now)
+    live(history, drive, 60)
+    history.close()
+    again = History(tmp_path)
+    again.start({})
+    late = drive.now + 58 * MINUTE
+    after = Drive(PLAN, late, again.read_cell, again.read_rows)
+    again.adopt(after.fleet)
+    again.wait(after.fleet)
+    asked: list[int] = []
+    made = StandIn(after.fleet, {}, {}, late, asked.append)
+    assert again.stand_in(lambda: made)
+    again.view(late, NOBODY, {})
+    assert asked == []
+    again.restore(after.engine, after.fleet)
+    after.engine.step(late)
+    for name, window in made.engine.windows.items():
+        whole = after.engine.windows[name]
+        assert window.first_k == whole.first_k
+        for figures in ("matrix", "histogram", "missing"):
+            assert np.array_equal(getattr(window, figures), getattr(whole, figures)), (name, figures)
+    assert 0 < int(made.engine.windows["1h"].matrix[0, 0]) < 240
+    kill(again)
+
+
 def test_a_disk_that_is_away_at_the_start_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsla.history._AWAY_S", 0.1)
     with small_disk(tmp_path / "disk") as disk:

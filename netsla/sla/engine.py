@@ -38,12 +38,15 @@ _TOO_LONG = 400 * 86_400  # seconds; after that it was rather the clock that was
 class Engine:
     """Tallies, windows and verdicts of the whole fleet."""
 
-    def __init__(self, read_cell: ReadCell | None = None, read_rows: ReadRows | None = None) -> None:
+    def __init__(
+        self, read_cell: ReadCell | None = None, read_rows: ReadRows | None = None, *, scoped: bool = True
+    ) -> None:
+        """`scoped`: see :class:`Windows`."""
         self.fleet: Fleet | None = None
         self.totals = Totals()
-        self._read_cell, self._read_rows = read_cell or (lambda _k: None), read_rows
+        self._read_cell, self._read_rows, self._scoped = read_cell or (lambda _k: None), read_rows, scoped
         self.accounts, self.blanks = Accounts(), Blanks()
-        self.windows = Windows(self.accounts, self.blanks, self._read_cell, self._read_rows)
+        self.windows = self._no_windows()
         self.verdicts = Verdicts.blank(0)
         self.runs, self.alerts, self.early = Runs(), Alerts(), Lookout()
         self.breaches = np.zeros(0, np.int64)  # opened, by objective number
@@ -109,7 +112,10 @@ class Engine:
         self._next_k, self._silent_k = k, -1
         self.blanks.forget()
         self.accounts = Accounts()
-        self.windows = Windows(self.accounts, self.blanks, self._read_cell, self._read_rows)
+        self.windows = self._no_windows()
+
+    def _no_windows(self) -> Windows:
+        return Windows(self.accounts, self.blanks, self._read_cell, self._read_rows, scoped=self._scoped)
 
     def _cover_pairs(self, fleet: Fleet, changed: RowArray) -> None:
         if fleet.slots_in_flight > self._pairs.depth:
@@ -164,7 +170,7 @@ class Engine:
         if fleet is None:
             return []
         self.windows.enter_periods(self._next_k, fleet)
-        due = (now_ns - fleet.timeout_ns - _GRACE_NS) // (fleet.seconds * SECOND)  # cells before this one are over
+        due = self.due(fleet, now_ns)
         if due - self._next_k > _TOO_LONG // fleet.seconds:
             self._begin_anew(fleet, due)
         closed = []
@@ -174,6 +180,11 @@ class Engine:
                 closed.append(self._close(self._next_k, fleet))
         self._judge(now_ns)
         return closed
+
+    @staticmethod
+    def due(fleet: Fleet, now_ns: int) -> int:
+        """The oldest cell of which something may still come in."""
+        return (now_ns - fleet.timeout_ns - _GRACE_NS) // (fleet.seconds * SECOND)
 
     def suspect(self, begin_ns: int, end_ns: int) -> None:
         """The clock cannot be trusted for what lies in [begin, end]: SLA R15."""

@@ -96,6 +96,10 @@ class Grader:
         endpoints = np.full(len(self._begun), UNKNOWN)
         return Graded(self.probes, endpoints, (k + 1) % self._endpoint_cells == 0, self._begun)
 
+    def gathers_from(self, k: int) -> int:
+        """The first cell of the intervals that are not over when cell `k` closes next; `k`, if there is none."""
+        return k - int((k % self._cells).max(initial=0))
+
     def gather(self, cell: Cell) -> None:
         """A recorded cell, possibly of intervals that are not over yet; to be told in order."""
         self._gathered += cell.matrix[[Column.SENT, Column.RECEIVED], : self._gathered.shape[1]]

@@ -45,7 +45,7 @@ CONTEXT = ""  # the entry of `horizon` that belongs to no window
 
 
 def horizon(engine: Engine, fleet: Fleet, now_k: int) -> dict[str, IntArray]:
-    """The first cell that each window (by place of its rows) wants to have back, if the record ends now.
+    """The first cell that each window (by place of its rows) wants to have back, if cell `now_k` closes next.
 
     Under CONTEXT: the cell from which standings are wanted, since what lies before a window may decide how it
     begins; and those at which sums should be cut, since packets begin or cease to count there.
@@ -65,17 +65,19 @@ def horizon(engine: Engine, fleet: Fleet, now_k: int) -> dict[str, IntArray]:
 
 
 def resume(
-    engine: Engine, fleet: Fleet, last_k: int, sums: Iterable[Sum], stood: Iterable[Stood], tail: Iterable[Cell] = ()
-) -> None:
+    engine: Engine, fleet: Fleet, last_k: int, sums: Iterable[Sum], stood: Iterable[Stood], tail: Iterable[Cell] = (),
+    now_k: int = 0,
+) -> None:  # fmt: skip
     """Bring a freshly loaded engine to where the record ends, with its last cell `last_k`.
 
-    `tail` are the recorded cells from `engine.accounts.grid(last_k + 1)` on, whole: contracts with intervals of
-    several cells need the counts of those that are not over.
+    `tail` are the recorded cells from `engine.grader.gathers_from(last_k + 1)` on, whole: contracts with intervals of
+    several cells need the counts of those that are not over. Cells before `now_k` will be closed at once: rolling
+    windows hold nothing that would leave them then.
     """
-    wanted = horizon(engine, fleet, last_k + 1)
+    wanted = horizon(engine, fleet, max(last_k + 1, now_k))
     for name, window in engine.windows.items():
         window.since_k = np.where(window.rows >= 0, wanted[name], window.since_k)
-        window.first_k = int(wanted[name].min(initial=last_k + 1))
+        window.first_k = int(wanted[name].min(initial=max(last_k + 1, now_k)))
     for part in sums:
         _add(engine, part)
     engine.accounts.rewind(engine.windows, fleet, int(wanted[CONTEXT][0]))

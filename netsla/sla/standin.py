@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsla.model import IntArray, Reaction, Samples
+from netsla.model import Reaction, Samples
 from netsla.sla.engine import Engine
 from netsla.sla.exclusion import Exclusion
 from netsla.sla.fleet import Fleet, FleetObjective
@@ -36,9 +36,10 @@ class StandIn:
         read_cell: ReadCell | None = None,
     ) -> None:
         """`given` are exclusions by agreement, `open_since` breaches as they were left: onset in UTC ns, by number."""
-        self.fleet, self.engine = _within_an_hour(whole), Engine(read_cell, _no_down_time)
+        self.fleet, self.engine = _within_an_hour(whole), Engine(read_cell, scoped=False)
         self._viewer = Viewer(self.engine, whole)
         self._counted = 0
+        self.made_ns = now_ns
         self._open_since = open_since
         self.engine.load(self.fleet, now_ns)
         for agreement, some in given.items():
@@ -72,10 +73,6 @@ def _within_an_hour(whole: Fleet) -> Fleet:
         if one.objective.window.name in windows and _needs_no_past(one)
     )
     return replace(whole, windows=windows, objectives=objectives)
-
-
-def _no_down_time(_k: IntArray, _rows: IntArray) -> None:
-    """What fell into down time is read back for nobody: whose packets of it do not count is not judged here."""
 
 
 def _needs_no_past(one: FleetObjective) -> bool:

@@ -99,7 +99,8 @@ class Window:
         if len(places):
             self.matrix[:, places] = self.away[:, places] = self.down[:, places] = 0
             self.missing[places] = 0
-            self.histogram[places] = 0
+            if self._lowest <= self._highest:  # what was never written to needs no memory yet, and no time
+                self.histogram[places, self._lowest : self._highest + 1] = 0
             self.since_k[places] = k
             self.until_k[places] = _FOREVER
 

@@ -37,12 +37,21 @@ class Windows(Mapping[str, Window]):
 
     duty: Duty  # what counts, as the engine says
 
-    def __init__(self, accounts: Accounts, blanks: Blanks, read_cell: ReadCell, read_rows: ReadRows | None) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        blanks: Blanks,
+        read_cell: ReadCell,
+        read_rows: ReadRows | None,
+        *,
+        scoped: bool = True,
+    ) -> None:
+        """`scoped`: whether it is kept apart what fell into down time (for scope `available`)."""
         self.open: dict[int, OpenCell] = {}
         self._recent: deque[PackedCell] = deque()
         self._windows: dict[str, Window] = {}
         self._accounts, self._blanks, self._read_cell = accounts, blanks, read_cell
-        self._read_rows = read_rows
+        self._read_rows, self._scoped = read_rows, scoped
         self._noted: Downtime | None = None  # while a long past is told
         self._rows = 0
 
@@ -110,6 +119,8 @@ class Windows(Mapping[str, Window]):
 
     def mark(self, turned: Change) -> None:
         """A cell of some places turned down, or up again."""
+        if not self._scoped:
+            return
         rows = self._accounts.rows_of(turned.places)
         if self._noted is not None:
             self._noted.note(turned.k, rows, down=turned.down)
@@ -231,7 +242,7 @@ class Windows(Mapping[str, Window]):
             self._rebuild(window, k + 1)
             return
         window.add(k, *cell, -1, self.away(k))
-        if len(down):
+        if len(down) and self._scoped:
             window.mark_down(k, cell[0], down, sign=-1)
 
     def _rebuild(self, window: Window, k: int) -> None:

@@ -11,8 +11,9 @@ import contextlib
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,7 +160,7 @@ class Look:
         (hour,) = self.connection.execute("SELECT max(hour) FROM block").fetchone()
         if hour is not None and (not found or found[0][0] < (hour + 1) * HOUR):
             for block in self.blocks(hour, hour + 1):
-                slot = int(np.flatnonzero(block.hours().present.any(axis=0))[-1])
+                slot = int(np.flatnonzero(block.present().any(axis=0))[-1])
                 found.append((hour * HOUR + slot * block.seconds, block.seconds))
         return max(found, default=None)
 
@@ -251,7 +252,9 @@ class Look:
         return self.connection.execute("SELECT 1 FROM block WHERE hour = ? LIMIT 1", (hour,)).fetchone() is not None
 
     def _sealed_range(self, first: int, last: int) -> tuple[int, int]:
-        low, high = self.connection.execute("SELECT min(hour), max(hour) FROM block").fetchone()
+        low, high = self.connection.execute(
+            "SELECT (SELECT min(hour) FROM block), (SELECT max(hour) FROM block)"
+        ).fetchone()
         return (0, 0) if low is None else (max(first, low), min(last, high + 1))
 
 
@@ -298,17 +301,17 @@ def _read_table(
     rows = [row for row, lane in enumerate(lanes) if lane in wanted]
     first, last = rows[0], rows[-1] + 1
     table = Table(lanes[first:last], seconds, [block.hour for block in blocks], [block.id for block in blocks])
-    for at, (block, hour) in enumerate(_decoded(blocks)):
+    for at, (block, hour) in enumerate(decoded(blocks)):
         if see is not None:
             see(block, hour)
         table.put(at, cut_rows(hour, first, last))
     return table
 
 
-def _decoded(blocks: list[StoredBlock]) -> Iterator[tuple[StoredBlock, Hour]]:
-    """Blocks with the same lanes, and their figures; raises BrokenError with the place."""
-    for begin in range(0, len(blocks), _AT_ONCE):
-        some = blocks[begin : begin + _AT_ONCE]
+def decoded(blocks: Iterable[StoredBlock]) -> Iterator[tuple[StoredBlock, Hour]]:
+    """Blocks and their figures; raises BrokenError with the place. Fastest where neighbours are of one shape."""
+    rest = iter(blocks)
+    while some := list(islice(rest, _AT_ONCE)):
         try:
             hours = decode_alike([block.figures for block in some])
         except BrokenError:

@@ -75,11 +75,25 @@ def decode_alike(bodies: Sequence[bytes]) -> list[Hour]:
         present = np.ones((len(bodies), lanes, slots), bool)
         for one, body, masked in zip(present, bodies, masks, strict=True):
             if masked:
-                bits = np.unpackbits(np.frombuffer(body, np.uint8, masked, 8), count=lanes * slots)
-                one[:] = bits.reshape(lanes, slots)
+                one[:] = _mask(body, lanes, slots)
     except (ValueError, IndexError, zlib.error) as error:
         raise BrokenError(f"figures cannot be read: {error}") from error
     return _from_rows(rows.reshape(len(bodies), _FIXED + depth, lanes, slots), present)
+
+
+def decode_present(body: bytes) -> Mask:
+    """Only which intervals there are, (lanes, slots); raises BrokenError. Takes next to no time."""
+    try:
+        lanes, slots, _, masked = _shape(body)
+        return _mask(body, lanes, slots) if masked else np.ones((lanes, slots), bool)
+    except (ValueError, IndexError) as error:
+        raise BrokenError(f"figures cannot be read: {error}") from error
+
+
+def _mask(body: bytes, lanes: int, slots: int) -> Mask:
+    masked = int(np.frombuffer(body, "<u2", 1, 6)[0])
+    bits = np.unpackbits(np.frombuffer(body, np.uint8, masked, 8), count=lanes * slots)
+    return bits.reshape(lanes, slots).astype(bool)
 
 
 def _shape(body: bytes) -> tuple[int, int, int, int]:
@@ -188,15 +202,18 @@ def _decode_spectrum(hour: Hour, body: bytes) -> Spectrum:
     return Spectrum(cells[owner] * BUCKETS + bucket, counts.astype(np.uint32))
 
 
-def sum_spectrum(hour: Hour, body: bytes) -> IntArray:
-    """The histogram summed over the hour, (lanes, BUCKETS); raises BrokenError. Takes a third of decoding all of it."""
+def sum_spectrum(hour: Hour, body: bytes, wanted: Mask | None = None) -> IntArray:
+    """The histogram summed over the hour, (lanes, BUCKETS); raises BrokenError. Takes a third of decoding all of it.
+
+    `wanted` (lanes, slots): only of these intervals.
+    """
     try:
-        return _sum_spectrum(hour, body)
+        return _sum_spectrum(hour, body, wanted)
     except (ValueError, IndexError, zlib.error, lzma.LZMAError) as error:
         raise BrokenError(f"histogram cannot be read: {error}") from error
 
 
-def _sum_spectrum(hour: Hour, body: bytes) -> IntArray:
+def _sum_spectrum(hour: Hour, body: bytes, wanted: Mask | None) -> IntArray:
     lanes, slots = hour.present.shape
     received = hour.matrix[Column.RECEIVED].reshape(-1)
     cells = np.flatnonzero(received)
@@ -224,6 +241,10 @@ def _sum_spectrum(hour: Hour, body: bytes) -> IntArray:
     ordered = np.empty(len(counts))  # float64, in which np.bincount adds: exact below 2^53
     ordered[order] = counts
     last = received - np.bincount(owner, ordered, len(cells))
+    if wanted is not None:
+        keep = wanted.reshape(-1)[cells]
+        ordered *= keep[owner]
+        last *= keep
     sums = np.bincount(key, ordered, lanes * BUCKETS) + np.bincount(lane + high, last, lanes * BUCKETS)
     return sums.astype(np.int64).reshape(lanes, BUCKETS)
 

@@ -18,11 +18,11 @@ from netsla.model import ByteArray, IntArray
 from netsla.sla.histogram import BUCKETS
 from netsla.sla.interval import NO_REASON, Cell, usable
 from netsla.sla.tally import Column, Spectrum
-from netsla.store.archive import Look
+from netsla.store.archive import Look, decoded
 from netsla.store.block import Hour
 from netsla.store.layout import Lane, Layout, relocate, spread, spread_spectrum, union
 from netsla.store.press import BrokenError, unpack_counts
-from netsla.store.sealing import ABSENT, AT_ONCE, Total, join_totals, sum_hour
+from netsla.store.sealing import ABSENT, AT_ONCE, Total, join_totals, sum_hour, sum_usable
 from netsla.store.stored import StoredBlock
 from netsla.store.tables import DAY, HOUR
 
@@ -131,9 +131,17 @@ def _moved(spectrum: Spectrum, rows: IntArray, slots: int) -> Spectrum:
 
 def cells_of_hour(look: Look, hour: int) -> Iterator[tuple[Cell, Layout]]:
     """Every cell of an hour, sealed or not: parts of cells, each of other lanes. The later record counts."""
-    loose = {cell.k * cell.seconds: (cell, layout) for cell, layout in look.cells(hour * HOUR, (hour + 1) * HOUR)}
+    return cells_between(look, hour * HOUR, (hour + 1) * HOUR)
+
+
+def cells_between(look: Look, start: int, end: int) -> Iterator[tuple[Cell, Layout]]:
+    """The same, of cells that begin in [start, end) UTC seconds, all in one hour."""
+    hour = start // HOUR
+    loose = {cell.k * cell.seconds: (cell, layout) for cell, layout in look.cells(start, end)}
     for seconds, layout, figures, spectrum in sealed_parts(look, hour):
         for cell in _cut_cells(hour, seconds, figures, spectrum):
+            if not start <= cell.k * cell.seconds < end:
+                continue
             again = loose.get(cell.k * cell.seconds)
             yield _less(cell, layout, again[1]) if again else (cell, layout)
     yield from loose.values()
@@ -177,10 +185,7 @@ def figures(look: Look, layout: Layout, seconds: int, k: IntArray, rows: IntArra
         lane = layout.lanes[row]
         if lane:
             pairs[lane].append(number)
-    for block in look.blocks_of(hour, pairs.keys()):
-        if block.seconds != seconds:
-            continue
-        part = block.hours()
+    for block, part in decoded(block for block in look.blocks_of(hour, pairs.keys()) if block.seconds == seconds):
         here = [(at, number) for at, lane in enumerate(block.lanes) for number in pairs.get(lane, ())]
         lane, into = np.array(here, np.int64).reshape(-1, 2).T
         slot = k[into] - hour * HOUR // seconds
@@ -249,27 +254,58 @@ def pieces(look: Look, layout: Layout, start: int, end: int, cuts: Sequence[int]
             at += HOUR
         else:
             stop = min(until, at // HOUR * HOUR + HOUR)
-            yield from _cell_pieces(look, layout, at, stop)
+            yield from _part_pieces(look, layout, at, stop)
             at = stop
 
 
 def _hour_pieces(look: Look, layout: Layout, hour: int) -> Iterator[Piece]:
-    loose = look.connection.execute(
-        "SELECT 1 FROM cell WHERE start >= ? AND start < ? LIMIT 1", (hour * HOUR, (hour + 1) * HOUR)
-    ).fetchone()
-    if loose:
+    if _has_loose(look, hour * HOUR, (hour + 1) * HOUR):
         yield from _cell_pieces(look, layout, hour * HOUR, (hour + 1) * HOUR)
     else:
         yield from (_piece(total, layout) for total in hour_totals(look, hour))
 
 
+def _has_loose(look: Look, start: int, end: int) -> bool:
+    query = "SELECT 1 FROM cell WHERE start >= ? AND start < ? LIMIT 1"
+    return look.connection.execute(query, (start, end)).fetchone() is not None
+
+
+def _part_pieces(look: Look, layout: Layout, start: int, end: int) -> Iterator[Piece]:
+    """A part of an hour: at once where blocks alone tell of it, each lane once, else cell by cell."""
+    stored = [] if _has_loose(look, start, end) else list(look.blocks(start // HOUR, start // HOUR + 1))
+    if stored and len({lane for block in stored for lane in block.lanes}) == sum(len(one.lanes) for one in stored):
+        yield from (_piece(total, layout) for total in _part_totals(stored, start, end))
+    else:
+        yield from _cell_pieces(look, layout, start, end)
+
+
+def _part_totals(stored: list[StoredBlock], start: int, end: int) -> Iterator[Total]:
+    for seconds in sorted({block.seconds for block in stored}):
+        alike = (block for block in stored if block.seconds == seconds)
+        yield join_totals([_part(block, figures, start, end) for block, figures in decoded(alike)])
+
+
+def _part(block: StoredBlock, figures: Hour, start: int, end: int) -> Total:
+    """What windows may count of those intervals of a block that begin in [start, end) UTC seconds; no standings."""
+    starts = block.hour * HOUR + np.arange(figures.present.shape[1]) * block.seconds
+    first, last = np.searchsorted(starts, (start, end)).tolist()
+    suspect = (figures.reason != NO_REASON) & figures.present
+    matrix = sum_usable(figures.matrix[:, :, first:last], suspect[:, first:last])
+    wanted = ~suspect
+    wanted[:, :first] = wanted[:, last:] = False
+    sums = block.latencies(figures, wanted).reshape(-1)
+    keys = np.flatnonzero(sums)
+    spectrum = Spectrum(keys, sums[keys].astype(np.uint32))
+    none = np.empty((len(block.lanes), 0), np.uint8)
+    return Total(start, end - start, block.seconds, Layout(block.lanes), matrix, spectrum, none)
+
+
 def _cell_pieces(look: Look, layout: Layout, start: int, end: int) -> Iterator[Piece]:
-    for cell, own in cells_of_hour(look, start // HOUR):
+    for cell, own in cells_between(look, start, end):
         begin = cell.k * cell.seconds
-        if start <= begin < end:
-            matrix, spectrum = cell.usable()
-            moved = spread(own, layout, matrix)
-            yield Piece(begin, begin + cell.seconds, moved, spread_spectrum(own, layout, spectrum))
+        matrix, spectrum = cell.usable()
+        moved = spread(own, layout, matrix)
+        yield Piece(begin, begin + cell.seconds, moved, spread_spectrum(own, layout, spectrum))
 
 
 def _piece(total: Total, layout: Layout) -> Piece:
@@ -294,8 +330,7 @@ def standings(look: Look, layout: Layout, start: int, end: int) -> Iterator[Stan
     """Standings of every interval of the hours that touch [start, end), hour by hour; nothing where nothing was."""
     for hour in range(start // HOUR, -(-end // HOUR)):
         bounds = (hour * HOUR, (hour + 1) * HOUR)
-        loose = look.connection.execute("SELECT 1 FROM cell WHERE start >= ? AND start < ? LIMIT 1", bounds).fetchone()
-        if loose:
+        if _has_loose(look, *bounds):
             yield from _loose_standings(look, layout, hour)
         else:
             for total in _standing_totals(look, hour):

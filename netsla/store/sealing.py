@@ -18,7 +18,7 @@ from netsla.sla.histogram import BUCKETS
 from netsla.sla.interval import NO_REASON, Cell
 from netsla.sla.tally import Column, Spectrum
 from netsla.store import chain
-from netsla.store.block import Hour, decode_figures, encode_figures, encode_spectrum
+from netsla.store.block import Hour, Mask, decode_figures, encode_figures, encode_spectrum
 from netsla.store.layout import Lane, Layout, spread, spread_row, spread_spectrum
 from netsla.store.press import BrokenError, pack_counts
 from netsla.store.tables import HOUR
@@ -204,14 +204,20 @@ def figures_tables(figures: Hour, hour: int, seconds: int) -> IntArray:
 def sum_hour(hour: int, seconds: int, layout: Layout, figures: Hour, spectrum: Spectrum) -> Total:
     """What windows may count of an hour."""
     suspect = (figures.reason != NO_REASON) & figures.present
-    matrix = np.where(suspect, 0, figures.matrix).sum(axis=2)
-    withdrawn = figures.matrix[Column.SENT] + figures.matrix[Column.UNMEASURED]
-    matrix[Column.UNMEASURED] += (withdrawn * suspect).sum(axis=1)
+    matrix = sum_usable(figures.matrix, suspect)
     cell, bucket = np.divmod(spectrum.keys, BUCKETS)
     keep = ~suspect.reshape(-1)[cell]
     keys = cell[keep] // figures.present.shape[1] * BUCKETS + bucket[keep]
     codes = np.where(figures.present, figures.standing + 1, ABSENT).astype(np.uint8)
     return Total(hour * HOUR, HOUR, seconds, layout, matrix, add_up(keys, spectrum.counts[keep]), codes)
+
+
+def sum_usable(matrix: IntArray, suspect: Mask) -> IntArray:
+    """Sums over slots, (columns, lanes), of what may be used."""
+    sums: IntArray = np.where(suspect, 0, matrix).sum(axis=2)
+    withdrawn = matrix[Column.SENT] + matrix[Column.UNMEASURED]
+    sums[Column.UNMEASURED] += (withdrawn * suspect).sum(axis=1)
+    return sums
 
 
 def add_up(keys: IntArray, counts: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> Spectrum:

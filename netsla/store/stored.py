@@ -12,7 +12,7 @@ import numpy as np
 from netsla.model import IntArray
 from netsla.sla.tally import Spectrum
 from netsla.store import chain
-from netsla.store.block import Hour, decode_figures, decode_spectrum, sum_spectrum
+from netsla.store.block import Hour, Mask, decode_figures, decode_present, decode_spectrum, sum_spectrum
 from netsla.store.layout import Lane
 from netsla.store.press import BrokenError
 from netsla.store.sealing import digest_hour, owners
@@ -52,6 +52,13 @@ class StoredBlock:
         at = [name for name, _, _ in owners(self.lanes)].index(agreement) * LINK
         return self.links[at : at + LINK]
 
+    def present(self) -> Mask:
+        """Which intervals it has, (lanes, slots), without its figures; raises BrokenError with its place."""
+        try:
+            return decode_present(self.figures)
+        except BrokenError as error:
+            raise BrokenError(f"{self.place}: {error}") from error
+
     def hours(self) -> Hour:
         """Its figures; raises BrokenError with its place."""
         try:
@@ -66,10 +73,13 @@ class StoredBlock:
         except BrokenError as error:
             raise BrokenError(f"{self.place}: {error}") from error
 
-    def latencies(self, hour: Hour) -> IntArray:
-        """Its histogram summed over the hour: (lanes, BUCKETS); raises BrokenError with its place."""
+    def latencies(self, hour: Hour, wanted: Mask | None = None) -> IntArray:
+        """Its histogram summed over the hour, or over these intervals (lanes, slots) of it: (lanes, BUCKETS).
+
+        Raises BrokenError with its place.
+        """
         try:
-            return sum_spectrum(hour, self.spectrum)
+            return sum_spectrum(hour, self.spectrum, wanted)
         except BrokenError as error:
             raise BrokenError(f"{self.place}: {error}") from error
 

@@ -62,6 +62,11 @@ def test_an_interval_of_five_cells_is_judged_on_all_of_them_at_its_end() -> None
     assert [int(graded.probes[0]) for graded in due] == [-1] * 4 + [1] * 5 + [0]
 
 
+def test_what_was_gathered_of_an_interval_is_read_back_from_its_first_cell() -> None:
+    some = grader(UptimeRule("y1540-2002", "interval", interval_ns=300 * SECOND, loss_over=Fraction(75, 100)))
+    assert [some.gathers_from(k) for k in (4, 5, 8, 10)] == [0, 5, 5, 10]
+
+
 def test_half_of_the_references_bad_is_our_own_fault_less_is_not() -> None:
     some = grader(UptimeRule(), references=4)
     well, dead = (60, 60), (60, 0)

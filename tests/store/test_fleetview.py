@@ -11,6 +11,7 @@ import pytest
 
 from netsla.model import SECOND, Reason
 from netsla.sla.interval import NO_REASON, Cell
+from netsla.sla.tally import Spectrum
 from netsla.store import fleetview
 from netsla.store.layout import Layout, relocate
 from netsla.store.ledger import Ledger
@@ -101,6 +102,36 @@ def test_single_figures_are_those_of_the_whole_cells(ledger: Ledger) -> None:
             found = fleetview.figures(look, wanted, 60, k, rows)
             assert found.any()
             assert np.array_equal(found, np.stack([c.usable()[0] for c in whole], axis=1).reshape(len(found), -1))
+
+
+@pytest.mark.parametrize("told", ["once", "twice", "again, not sealed yet"])
+def test_a_part_of_an_hour_is_the_sum_of_its_cells(ledger: Ledger, told: str) -> None:
+    fleet, wanted = layout(70), layout(65, first=3)
+    given = list(cells(70, 60))
+    given[20] = replace(given[20], reason=np.where(np.arange(70) % 3, NO_REASON, Reason.CLOCK_STEP).astype(np.uint8))
+    for one in given:
+        ledger.append(one, fleet)
+    ledger.flush()
+    ledger.seal_due((START_S + 3901) * SECOND)
+    if told != "once":
+        for one in cells(20, 60, seed=4, probes=3):
+            ledger.append(one, layout(20))
+        ledger.flush()
+    if told == "twice":
+        ledger.seal_due((START_S + 3901) * SECOND)
+    first, last = 7, 41
+    with ledger.archive.open() as look:
+        pieces = list(fleetview.pieces(look, wanted, START_S + first * 60, START_S + last * 60))
+        whole = [relocate(HOUR_K + slot, 60, [], wanted) for slot in range(60)]
+        for cell, own in fleetview.cells_of_hour(look, HOUR):
+            slot = cell.k - HOUR_K
+            whole[slot] = _over(whole[slot], cell, own, wanted)
+    usable = [one.usable() for one in whole[first:last]]
+    assert np.array_equal(sum(piece.matrix for piece in pieces), sum(matrix for matrix, _ in usable))
+    mine, theirs = (Spectrum.merge(some) for some in ([p.spectrum for p in pieces], [s for _, s in usable]))
+    assert np.array_equal(mine.keys, theirs.keys)
+    assert np.array_equal(mine.counts, theirs.counts)
+    assert (len(pieces) == 1) == (told == "once")
 
 
 def _over(whole: Cell, cell: Cell, own: Layout, wanted: Layout) -> Cell:

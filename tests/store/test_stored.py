@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from netsla.store import chain
+from netsla.store.block import decode_figures, decode_present
 from netsla.store.layout import Lane, union
 from netsla.store.press import BrokenError
 from netsla.store.sealing import seal_hour
@@ -42,10 +44,20 @@ def test_the_histogram_of_an_hour_is_that_of_its_intervals(block: StoredBlock) -
     assert int(block.latencies(hour).sum()) == int(block.histogram(hour).counts.sum()) > 0
 
 
+def test_which_intervals_it_has_is_known_without_its_figures(block: StoredBlock) -> None:
+    assert np.array_equal(block.present(), block.hours().present)
+    fleet, kept = layout(4), list(cells(4, 60))[5:40]
+    (part, *_), _ = seal_hour(HOUR, 60, union([fleet]), lambda: ((one, fleet) for one in kept), lambda: None)
+    assert np.array_equal(decode_present(part.figures), decode_figures(part.figures).present)
+    assert decode_present(part.figures).sum() == 4 * 35
+
+
 def test_broken_bytes_are_named_by_their_block(block: StoredBlock) -> None:
     place = rf"block 7 \(acme-0000 … acme-0001, hour {hour_text(HOUR)}\): "
     with pytest.raises(BrokenError, match=place):
         replace(block, figures=block.figures[:20]).hours()
+    with pytest.raises(BrokenError, match=place):
+        replace(block, figures=block.figures[:3]).present()
     for read in (StoredBlock.histogram, StoredBlock.latencies):
         with pytest.raises(BrokenError, match=place):
             read(replace(block, spectrum=block.spectrum[:5]), block.hours())
