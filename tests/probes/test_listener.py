@@ -18,7 +18,7 @@ from netsla.probes.channel import Channel, Options
 from netsla.probes.faults import OwnFaults
 from netsla.probes.flight import Flights
 from netsla.probes.lane import address_words
-from netsla.probes.listener import Listener
+from netsla.probes.listener import Listener, error_at
 from netsla.probes.outlet import Outlet
 from netsla.probes.session import Sessions
 from netsla.wire import icmp
@@ -268,16 +268,37 @@ def test_a_redirect_or_a_quench_refuses_nobody_who_is_silent(wire: Wire, drive: 
 
 
 @pytest.mark.netns
-def test_an_error_that_quotes_a_probe_to_somebody_else_refuses_nobody(wire: Wire, drive: Make) -> None:
+@pytest.mark.parametrize(
+    ("address", "at", "other", "length", "kind"),
+    [
+        ("10.1.0.1", 16, bytes([10, 1, 0, 2]), 28, 3),
+        ("fd01::1", 24, bytes([0xFD, 2]), 48, 1),  # another network
+        ("fd01::1", 38, bytes([0, 2]), 48, 1),
+    ],
+)
+def test_an_error_that_quotes_a_probe_to_somebody_else_refuses_nobody(
+    wire: Wire, drive: Make, address: str, at: int, other: bytes, length: int, kind: int
+) -> None:
     """Our id and sequence number, in the eight bytes that every router quotes, but another target."""
-    one = drive([target(0, "10.1.0.1")])
+    one = drive([target(0, address)])
+    router = {3: "10.9.9.9", 1: "fd09::9"}[kind]
 
     def react(echo: Echo) -> None:
-        quote = echo.whole[:16] + bytes([10, 1, 0, 2]) + echo.whole[20:28]
-        wire.refuse(echo, 3, 1, "10.9.9.9", quote)
+        wire.refuse(echo, kind, 1, router, (echo.whole[:at] + other + echo.whole[at + len(other) :])[:length])
 
     assert count(one.to_the_end(3, wire, react)) == {"LOST": 3}
     assert one.prober.strangers == 3
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("head", [0, 40_000, (1 << 16) - 300, 3 << 16])
+def test_the_eight_bytes_that_every_router_quotes_name_the_probe(wire: Wire, drive: Make, head: int) -> None:
+    """Its number modulo 2^16, and the address asked."""
+    one = drive(fleet(600))
+    one.prober._flights.head = head
+    samples = one.to_the_end(1, wire, lambda echo: wire.refuse(echo, 3, 1, "10.9.9.9", echo.whole[:28]))
+    assert count(samples) == {"REFUSED": 600}
+    assert one.prober.strangers == 0
 
 
 @pytest.mark.netns
@@ -306,3 +327,100 @@ def test_of_several_errors_the_first_counts(wire: Wire, drive: Make) -> None:
         wire.refuse(echo, 3, 13, "10.9.9.8")
 
     assert set(one.to_the_end(3, wire, react).detail.tolist()) == {3 << 8 | 1}
+
+
+@pytest.mark.parametrize(
+    ("rtt", "told", "flag"),
+    [
+        (SECOND + 1_000_000, SECOND + 1_000_000, 0),
+        (SECOND + 1_000_001, SECOND, SampleFlag.CLOCK_STEP),
+        (0, 0, 0),
+        (-1, 0, SampleFlag.CLOCK_STEP),
+    ],
+)
+def test_stamps_may_differ_from_our_own_clock_by_so_much(rtt: int, told: int, flag: int) -> None:
+    """A second after it was sent: beyond a millisecond the wall clock was set, and no figure may be impossible."""
+    rig = Rig()
+    rig.right(rtt)
+    samples = rig.take()
+    assert set(samples.rtt_ns) == {told}
+    assert set(samples.flags) == {flag}
+
+
+def test_more_than_can_be_read_makes_us_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.inbox.packets[:] = 0
+    monkeypatch.setattr(rig.inbox, "receive", lambda _, *, errors=False: 0 if errors else 1)
+    monkeypatch.setattr(rig.channel, "new_drops", lambda: 0, raising=False)
+    rig.listener.read(0, rig.channel)
+    rig.listener.lose(np.arange(PROBES))
+    samples = Samples.join(rig.outlet.drain())
+    assert count(samples) == {"UNMEASURED": PROBES}
+    assert set(samples.detail) == {Reason.RECEIVE_DROP}
+
+
+def test_an_entry_of_the_error_queue_without_an_error_says_nothing() -> None:
+    rig = Rig()
+    rig.listener._take_error(0, rig.channel)
+    assert rig.audit.strangers == 0
+    assert not rig.flights.refused.any()
+
+
+def test_a_raw_reply_with_options_in_its_ip_header_is_one() -> None:
+    """RFC 791: up to 40 bytes of them, as a router on the way may add."""
+    rig = Rig()
+    rig.channel.raw = True
+    packets, head = rig.inbox.packets[:, : 8 + SIZE].copy(), 60
+    icmp.checksum(packets)
+    rig.inbox.packets[:, 0] = 0x40 | head // 4
+    rig.inbox.packets[:, head : head + 8 + SIZE] = packets
+    rig.inbox.lengths[:] = head + 8 + SIZE
+    assert count(rig.take()) == {"ANSWERED": PROBES}
+
+
+@pytest.mark.parametrize("stamp", ["sent", "received"])
+def test_one_that_lacks_a_stamp_changes_no_other(stamp: str) -> None:
+    rig = Rig()
+    rig.flights.wall_ns[:] -= 7
+    if stamp == "sent":
+        rig.flights.tx_ns[3] = 0
+    else:
+        rig.inbox.rx[3] = 0
+    samples = rig.take()
+    assert np.flatnonzero(samples.flags == SampleFlag.USER_STAMP).tolist() == [3]
+    assert samples.rtt_ns[3] == (SECOND // 2 + 7 if stamp == "sent" else SECOND)
+    assert set(np.delete(samples.rtt_ns, 3)) == {SECOND // 2}
+    assert not np.delete(samples.flags, 3).any()
+
+
+def test_one_that_saw_the_clock_set_changes_no_other() -> None:
+    rig = Rig()
+    rig.right(SECOND + 1_000_000)
+    rig.inbox.rx[3] += 1
+    samples = rig.take()
+    assert samples.rtt_ns[3] == SECOND
+    assert set(np.delete(samples.rtt_ns, 3)) == {SECOND + 1_000_000}
+
+
+def test_of_those_overdue_some_were_refused() -> None:
+    rig = Rig()
+    rig.flights.refused[:100] = 3 << 8 | 1
+    rig.listener.lose(np.arange(PROBES))
+    assert count(Samples.join(rig.outlet.drain())) == {"REFUSED": 100, "LOST": PROBES - 100}
+
+
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_who_answers_is_no_suspect(*, all_of_them: bool) -> None:
+    rig = Rig()
+    rows = np.arange(PROBES, dtype=np.int32)
+    rig.sessions.missed(rows, rig.clock.mono())
+    if not all_of_them:
+        rig.inbox.rx[0] += TIMEOUT
+        rig.clock.ahead += TIMEOUT
+    rig.take()
+    assert np.flatnonzero(rig.sessions.streak).tolist() == ([] if all_of_them else [0])
+
+
+def test_what_the_kernel_never_writes_is_not_read_for_ever() -> None:
+    assert error_at(bytes(64), 64) is None
+    assert error_at(b"", 64) is None
