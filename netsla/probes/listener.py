@@ -17,7 +17,14 @@ import numpy.typing as npt
 from netsla.model import IntArray, Outcome, Reason, SampleFlag
 from netsla.probes import flight
 from netsla.probes.audit import Audit, Clock
-from netsla.probes.batch import EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, Inbox, every
+from netsla.probes.batch import (
+    EE_ORIGIN_ICMP,
+    EE_ORIGIN_ICMP6,
+    EE_ORIGIN_LOCAL,
+    EE_ORIGIN_TIMESTAMPING,
+    Inbox,
+    every,
+)
 from netsla.probes.channel import Channel
 from netsla.probes.faults import NOT_OURS, OwnFaults
 from netsla.probes.flight import Flights, Records
@@ -73,7 +80,7 @@ class Listener:
         self._faults.deafen(number, Reason.RECEIVE_DROP, self._clock.mono())
 
     def read_errors(self, channel: Channel) -> bool:
-        """Take in transmit stamps and ICMP errors; returns whether there was an error among them."""
+        """Take in transmit stamps and ICMP errors; returns whether there was an error that a later send may raise."""
         inbox, troubled = self._inbox, False
         for _ in range(_ROUNDS):
             count = inbox.receive(channel.fd, errors=True)
@@ -102,9 +109,8 @@ class Listener:
         known &= linked
         self._take_ways(place[known], np.flatnonzero(known), family)
         errors = np.flatnonzero(~is_tx)
-        for i in errors:
-            self._take_error(int(i), channel)
-        return len(errors) > 0
+        raised = [self._take_error(int(i), channel) for i in errors]
+        return any(raised)
 
     def _take_ways(self, place: slice | IntArray, which: slice | IntArray, family: int) -> None:
         """By which link, and from which address, these left."""
@@ -115,12 +121,21 @@ class Listener:
             halves = self._inbox.control_u64
             flights.link[place], flights.source[place] = words[which, 24], halves[which, 18] ^ halves[which, 19]
 
-    def _take_error(self, i: int, channel: Channel) -> None:
-        """An ICMP error, or an error of our own stack, from the error queue: rare, so one by one."""
-        control, packet = self._inbox.control[i], self._inbox.packets[i]
+    def _take_error(self, i: int, channel: Channel) -> bool:
+        """An ICMP error, or an error of our own stack, from the error queue: rare, so one by one.
+
+        Returns whether a later send may raise it. An error of our own stack is raised by the send it is of, and by no
+        other: with DF, each try of a packet that is too long leaves one here (ip_local_error).
+        """
+        control = self._inbox.control[i]
         base = error_at(control.tobytes(), int(self._inbox.control_lengths[i]))
         if base is None:
-            return
+            return True
+        self._take_icmp_error(i, base, channel)
+        return bool(control[base + 20] != EE_ORIGIN_LOCAL)
+
+    def _take_icmp_error(self, i: int, base: int, channel: Channel) -> None:
+        control, packet = self._inbox.control[i], self._inbox.packets[i]
         origin, kind, code = (int(x) for x in control[base + 20 : base + 23])
         if kind not in _FATAL.get(origin, ()):
             return  # not the end of a probe, or an error of our own send, which the send itself has told

@@ -13,7 +13,7 @@ import pytest
 
 from netsla.model import MILLISECOND, SECOND, Outcome, Reason, SampleFlag, Samples, Target
 from netsla.probes import channel as channels
-from netsla.probes.batch import pressure
+from netsla.probes.batch import Outbox, pressure
 from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, fleet, nobody, reasons, target
 
 pytestmark = pytest.mark.netns
@@ -355,6 +355,30 @@ def test_regression_18_mtu_change_with_df(wire: Wire, drive: Make, family: int) 
     assert count(samples.take(samples.row == 1)) == {"ANSWERED": 3}
     assert count(samples.take(samples.row == 0)) == {"UNMEASURED": 3}
     assert reasons(samples) == {Reason.MESSAGE_TOO_LONG}
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("family", [4, 6])
+def test_regression_18_what_is_too_long_is_not_tried_for_ever(
+    wire: Wire, drive: Make, monkeypatch: pytest.MonkeyPatch, family: int, raw: bool
+) -> None:
+    if raw:
+        wire.namespace.set("ipv4/ping_group_range", "1 0")
+    spec = replace(SPEC, size=1380, df=True)
+    one = drive([target(row, f"10.1.0.{row}" if family == 4 else f"fd01::{row}", spec) for row in range(1, 21)])
+    one.run(1, wire)
+    wire.namespace.ip("link", "set", "wire", "mtu", "1300")
+    one.run(1, wire)
+    calls, send = [], Outbox.send
+
+    def counted(outbox: Outbox, fd: int, begin: int, end: int) -> int:
+        calls.append(begin)
+        return send(outbox, fd, begin, end)
+
+    monkeypatch.setattr(Outbox, "send", counted)
+    samples = one.run(2, wire)
+    assert reasons(samples) == {Reason.MESSAGE_TOO_LONG}
+    assert len(calls) <= 2 * len(samples)  # each try holds up everybody's probes
 
 
 def test_regression_18_a_router_that_wants_fragments(wire: Wire, drive: Make) -> None:
