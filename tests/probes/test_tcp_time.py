@@ -175,6 +175,16 @@ def test_what_the_kernel_cannot_tell_is_timed_by_us(
     assert len(samples) == 1 + (found[0] == Outcome.LATE)
 
 
+def test_an_answer_beyond_the_time_limit_is_unmeasured_where_we_were_deaf(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netsla.probes.tcp.measure", lambda _: (901 * MILLISECOND, 0))
+    one = Timed(port)
+    one.prober._deaf_ns = one.clock.mono()
+    samples = one.end()
+    assert samples.outcome.tolist() == [Outcome.UNMEASURED], "and never late"
+
+
 def after(port: int, late: int, *, stepped: int = 0) -> tuple[Samples, int]:
     """What is told in the tick that comes so late after a slot was due, and when that was, UTC."""
     one = Timed(port)
@@ -304,6 +314,7 @@ def test_a_stopped_prober_holds_nothing(port: int) -> None:
     one.step(TICK)
     assert one.prober._exits.before({socket.AF_INET, socket.AF_INET6}, 0).keys() == {socket.AF_INET, socket.AF_INET6}
     assert one.prober._calls == {}
+    assert one.prober._exits._mistrust_ns < 0, "an answer that nobody doubted says nothing"
     assert len(one.prober._lines._idle) == 1, "used again"
     one.end()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
