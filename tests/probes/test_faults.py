@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netsla.model import MILLISECOND, Outcome, Reason, Target
-from netsla.probes.faults import NOT_OURS
+from netsla.model import MILLISECOND, SECOND, Outcome, Reason, Target
+from netsla.probes.channel import Options
+from netsla.probes.faults import NOT_OURS, OwnFaults
+from netsla.probes.flight import Flights
+from netsla.probes.links import Fault
 from netsla.probes.netlink import Ask
 from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, reasons, target
 
@@ -309,3 +312,66 @@ def test_deafness_excuses_nothing_that_left_after_it(wire: Wire, drive: Make) ->
     one.prober._faults.deafen(0, Reason.RECEIVE_DROP, one.clock.mono())
     one.run(SPEC.timeout_ns // 1_000_000_000 + 1, wire, silent)
     assert set(count(one.run(3, wire, silent))) == {"LOST"}
+
+
+class Ring:
+    """Flights that left by link 3 at this time, with a time limit of a second; links are not watched."""
+
+    SENT = 100 * SECOND
+
+    def __init__(self, size: int) -> None:
+        self.flights, self.place = Flights(), np.arange(size)
+        self.faults = OwnFaults(self.flights, lambda _: Options(4))
+        self.faults.cover(size)
+        self.flights.row[:size], self.flights.link[:size], self.flights.length[:size] = self.place, 3, 64
+        self.flights.mono_ns[:size], self.flights.timeout_ns[:size] = self.SENT, SECOND
+
+    def why(self) -> list[int]:
+        return self.faults.reasons_for(self.place, self.SENT + 2 * SECOND).tolist()
+
+    def fault(self, begin: int, end: int, *, over: int = 0) -> None:
+        self.faults.links.faults.append(Fault(3, frozenset(), begin, end, Reason.INTERFACE_DOWN, over))
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_which_refusals_excuse_what_was_sent_before(reason: Reason) -> None:
+    """Who cannot send cannot be answered either; a full buffer or a large packet says nothing of answers."""
+    ring = Ring(3)
+    ring.flights.mono_ns[2] += 1
+    ring.faults.refuse(np.array([1, 2], np.int32), np.array([reason, reason], np.uint16), ring.SENT)
+    cut_off = {Reason.NO_ROUTE, Reason.PROHIBITED, Reason.INTERFACE_DOWN, Reason.SOURCE_GONE}
+    assert ring.why() == [NOT_OURS, reason if reason in cut_off else NOT_OURS, NOT_OURS]
+
+
+def test_the_first_reason_is_told() -> None:
+    ring = Ring(3)
+    ring.flights.channel[:3] = 5, 5, 6
+    ring.faults.refuse(np.array([0, 2], np.int32), np.array([Reason.NO_ROUTE] * 2, np.uint16), ring.SENT)
+    ring.faults.deafen(5, Reason.RECEIVE_DROP, ring.SENT)
+    ring.fault(ring.SENT, ring.SENT)
+    assert ring.why() == [Reason.RECEIVE_DROP, Reason.RECEIVE_DROP, Reason.NO_ROUTE]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "excused"),
+    [(SECOND, 9 * SECOND, True), (SECOND + 1, 9 * SECOND, False), (-SECOND, 0, True), (-SECOND, -1, False)],
+)
+def test_a_link_excuses_what_was_out_at_that_time(begin: int, end: int, excused: bool) -> None:
+    ring = Ring(1)
+    ring.fault(ring.SENT + begin, ring.SENT + end)
+    assert ring.why() == [Reason.INTERFACE_DOWN if excused else NOT_OURS]
+
+
+def test_each_of_a_batch_is_judged_by_what_befell_it() -> None:
+    ring = Ring(2)
+    ring.flights.mono_ns[0] -= 60 * SECOND
+    ring.fault(ring.SENT - 60 * SECOND, ring.SENT - 59 * SECOND)
+    assert ring.why() == [Reason.INTERFACE_DOWN, NOT_OURS]
+
+
+def test_what_still_fits_a_smaller_mtu_is_not_excused() -> None:
+    """Beside the 20 bytes of its IP header."""
+    ring = Ring(2)
+    ring.flights.length[:2] = 1280, 1281
+    ring.fault(ring.SENT, ring.SENT, over=1300)
+    assert ring.why() == [NOT_OURS, Reason.INTERFACE_DOWN]

@@ -151,6 +151,18 @@ def test_what_is_long_over_is_forgotten(links: Links, told: Told) -> None:
     assert list(links.since(1005 * SECOND)) == []
 
 
+def test_how_long_a_fault_counts_and_is_known(links: Links, told: Told) -> None:
+    """A lost carrier is told a second late; who waited for a neighbour fails 3 s after; a flight takes a minute."""
+    news(links, told, 12 * SECOND, DOWN, UP)
+    assert [fault.begin_ns for fault in links.faults] == [9_900_000_000]
+    assert len(list(links.since(16 * SECOND))) == 1
+    assert list(links.since(16 * SECOND + 1)) == []
+    news(links, told, 132 * SECOND - 1, UP)
+    assert len(links.faults) == 1
+    news(links, told, 132 * SECOND, UP)
+    assert links.faults == []
+
+
 def test_where_the_host_forbids_it_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> Told:
         raise OSError(97, "Address family not supported by protocol")
