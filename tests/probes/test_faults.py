@@ -327,7 +327,7 @@ class Ring:
         self.flights.mono_ns[:size], self.flights.timeout_ns[:size] = self.SENT, SECOND
 
     def why(self) -> list[int]:
-        return self.faults.reasons_for(self.place, self.SENT + 2 * SECOND).tolist()
+        return [int(reason) for reason in self.faults.reasons_for(self.place, self.SENT + 2 * SECOND)]
 
     def fault(self, begin: int, end: int, *, over: int = 0) -> None:
         self.faults.links.faults.append(Fault(3, frozenset(), begin, end, Reason.INTERFACE_DOWN, over))
