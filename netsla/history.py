@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +66,7 @@ class History:
         self._waiting_layout = self._layout
         self._stand_in: StandIn | None = None  # who shows the last hour meanwhile
         self._standing = threading.Lock()  # it is looked at by one thread at a time, and counts only then
+        self._look: Look | None = None  # while the past is read back
         self._aside_ns = 0  # when samples were put aside last
         self._left: list[tuple[Cell, Layout]] = []  # what the last agent left open, until it is read back
 
@@ -101,7 +103,7 @@ class History:
     def read_rows(self, k: IntArray, rows: IntArray) -> IntArray | None:
         """What windows may count of single cells of single rows, in pairs, of one hour; None if it cannot be known."""
         try:
-            with self.ledger.archive.open() as look:
+            with nullcontext(self._look) if self._look else self.ledger.archive.open() as look:
                 return fleetview.figures(look, self._layout, self._seconds, k, rows)
         except (sqlite3.Error, BrokenError) as error:
             log.warning("%s: down time cannot be read back: %s", self.ledger.database.path.name, error)
@@ -209,12 +211,15 @@ class History:
         self._await_ledger()
         try:
             with self.ledger.archive.open() as look:
+                self._look = look  # hundreds of hours are asked for: the names in it are read once
                 return self._resume(look, look.last_interval(), engine, fleet)
         except _GivenUpError:
             return "the record was not read back to its end"
         except (sqlite3.Error, BrokenError) as error:
             log.warning("the record cannot be read back, windows begin anew: %s", error)
             return "no readable record"
+        finally:
+            self._look = None
 
     def _resume(
         self, look: Look, last: tuple[int, int] | None, engine: Engine, fleet: Fleet, shown_ns: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -259,6 +260,27 @@ def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -
     assert asked == []
     (hour,) = [window for window in again.view(drive.now, NOBODY, {}).windows if window.name == "1h"]
     assert (int(hour.sent[0]), int(hour.received[0])) == (240, 120)
+    kill(again)
+
+
+def test_the_past_is_read_back_in_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down time, too: each look would read all names again."""
+    history, drive, _ = begin(tmp_path)
+    live(history, drive, 60)
+    for _ in range(180):
+        drive.second(Outcome.LOST)
+        history.keep(drive.engine.step(drive.now), drive.engine, drive.now)
+    live(history, drive, 60)
+    history.close()
+    again = History(tmp_path)
+    again.start({})
+    after = Drive(PLAN, drive.now, again.read_cell, again.read_rows)
+    again.adopt(after.fleet)
+    looks = Mock(wraps=again.ledger.archive.open)
+    monkeypatch.setattr(again.ledger.archive, "open", looks)
+    again.restore(after.engine, after.fleet)
+    assert int(after.engine.windows["1h"].down[0, 0]) == 180
+    assert looks.call_count == 1
     kill(again)
 
 

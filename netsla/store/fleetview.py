@@ -185,7 +185,10 @@ def figures(look: Look, layout: Layout, seconds: int, k: IntArray, rows: IntArra
         lane = layout.lanes[row]
         if lane:
             pairs[lane].append(number)
-    for block, part in decoded(block for block in look.blocks_of(hour, pairs.keys()) if block.seconds == seconds):
+    for block in look.blocks_of(hour, pairs.keys()):
+        if block.seconds != seconds:
+            continue
+        part = block.hours()
         here = [(at, number) for at, lane in enumerate(block.lanes) for number in pairs.get(lane, ())]
         lane, into = np.array(here, np.int64).reshape(-1, 2).T
         slot = k[into] - hour * HOUR // seconds

@@ -12,6 +12,7 @@ import hashlib
 import json
 import sqlite3
 import zlib
+from functools import lru_cache
 
 from netsla.store.layout import Lane, Layout
 
@@ -91,6 +92,7 @@ def read_lanes(connection: sqlite3.Connection) -> dict[int, Lane]:
     return {row[0]: Lane(row[1], row[2], row[3], _thresholds(row[4])) for row in connection.execute(query)}
 
 
+@lru_cache(64)  # thousands of lanes have the same few
 def _thresholds(text: str) -> tuple[int, ...]:
     """None if somebody changed them into what cannot be read: what the chain says of the lane's blocks then differs."""
     try:
