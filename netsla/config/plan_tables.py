@@ -237,6 +237,8 @@ class CreditsTable(Table):
 
 def _named(node: Any) -> Any:
     """A list of probe names becomes the mapping it abbreviates."""
+    if isinstance(node, Scalar):
+        raise Wrong("a list of names is expected", "write probes: [ping], or probes: {ping: {type: icmp}}")
     if not isinstance(node, Seq):
         return node
     named = Map(node.place)
