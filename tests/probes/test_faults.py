@@ -12,6 +12,7 @@ from netsla.model import MILLISECOND, SECOND, Outcome, Reason, Target
 from netsla.probes.channel import Options
 from netsla.probes.faults import NOT_OURS, OwnFaults
 from netsla.probes.flight import Flights
+from netsla.probes.lane import address_words
 from netsla.probes.links import Fault
 from netsla.probes.netlink import Ask
 from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, reasons, target
@@ -179,7 +180,7 @@ def test_what_is_out_when_its_route_goes_is_not_lost(
     samples = one.run(4, wire, silent)
     theirs = samples.take(samples.row < 2)
     assert set(count(theirs)) == {"UNMEASURED"} or (how == ("blackhole",) and interval == 10_000)
-    assert reasons(theirs) <= {Reason.NO_ROUTE, Reason.PROHIBITED}
+    assert reasons(theirs) <= {Reason.PROHIBITED if how == ("prohibit",) else Reason.NO_ROUTE}
     assert set(count(samples.take(samples.row == 2))) == {"LOST"}
 
 
@@ -375,3 +376,13 @@ def test_what_still_fits_a_smaller_mtu_is_not_excused() -> None:
     ring.flights.length[:2] = 1280, 1281
     ring.fault(ring.SENT, ring.SENT, over=1300)
     assert ring.why() == [NOT_OURS, Reason.INTERFACE_DOWN]
+
+
+def test_a_source_that_nobody_afar_can_answer_is_the_last_reason() -> None:
+    """Told of what left by a link alone: the kernel had no better address for it."""
+    ring = Ring(3)
+    ring.flights.source[:3], ring.flights.low[:3] = 5, address_words("10.1.0.1")[2]
+    ring.flights.link[2], ring.flights.channel[1] = 0, 6
+    ring.faults.links._narrow.add(5)
+    ring.faults.deafen(6, Reason.RECEIVE_DROP, ring.SENT)
+    assert ring.why() == [Reason.SOURCE_GONE, Reason.RECEIVE_DROP, NOT_OURS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,13 @@ import pytest
 from netsla.model import SECOND, Reason
 from netsla.probes import links as module
 from netsla.probes.links import _LAG_NS, FOREVER, GRACE_NS, Links
-from netsla.probes.netlink import AddressNews, LinkNews, News
+from netsla.probes.netlink import AddressNews, Ask, LinkNews, Neighbour, News
 
 NEAR, OTHER, OWN = 3, 9, 0x0100_280A
 UP, DOWN = LinkNews(NEAR, "near", True, 1), LinkNews(NEAR, "near", False, 2)
+
+
+ASK = Ask(bytes([10, 1, 0, 1]))
 
 
 class Told:
@@ -32,6 +36,9 @@ class Told:
 
     def link(self, index: int) -> LinkNews | None:
         return next((one for one in self.present if isinstance(one, LinkNews) and one.index == index), None)
+
+    def takes_since(self, ask: Ask) -> int:
+        return 7
 
     def close(self) -> None:
         self.news = None
@@ -173,4 +180,20 @@ def test_where_the_host_forbids_it_that_is_said(monkeypatch: pytest.MonkeyPatch)
     one.poll(2 * SECOND)
     assert "AF_NETLINK" in (one.problem or "")
     assert one.faults == []
+    assert (one.ways([ASK, ASK]), one.neighbour(ASK), one.takes_since(ASK)) == ([0, 0], Neighbour.UNTOLD, 0)
+    assert (one.overflows(2), one.resolves(NEAR)) == (None, False)
     one.close()
+
+
+def test_which_links_ask_for_neighbours(links: Links, told: Told) -> None:
+    assert links.takes_since(ASK) == 7
+    news(links, told, 12 * SECOND, replace(UP, resolves=True), LinkNews(OTHER, "dummy", True, 0, resolves=True))
+    assert [links.resolves(index) for index in (NEAR, OTHER, 99)] == [True, True, False]
+    news(links, told, 13 * SECOND, UP, LinkNews(OTHER, "dummy", False, 0, there=False))
+    assert [links.resolves(index) for index in (NEAR, OTHER, 99)] == [False, False, False]
+
+
+def test_a_link_that_comes_back_with_the_number_of_one_that_was_deleted_is_another(links: Links, told: Told) -> None:
+    news(links, told, 12 * SECOND, LinkNews(OTHER, "dummy", False, 0, there=False))
+    news(links, told, 13 * SECOND, LinkNews(OTHER, "new", True, 5))
+    assert [(fault.index, fault.end_ns) for fault in links.faults] == [(OTHER, 13 * SECOND)]

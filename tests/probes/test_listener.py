@@ -424,3 +424,12 @@ def test_who_answers_is_no_suspect(*, all_of_them: bool) -> None:
 def test_what_the_kernel_never_writes_is_not_read_for_ever() -> None:
     assert error_at(bytes(64), 64) is None
     assert error_at(b"", 64) is None
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("kind", [1, 3, 4])
+def test_what_ends_an_ipv6_probe(wire: Wire, drive: Make, kind: int) -> None:
+    """Unreachable, time exceeded, parameter problem (RFC 4443)."""
+    samples = drive([target(0, "fd01::1")]).to_the_end(1, wire, lambda echo: wire.refuse(echo, kind, 0, "fd09::9"))
+    assert count(samples) == {"REFUSED": 1}
+    assert set(samples.detail) == {kind << 8}
