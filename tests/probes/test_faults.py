@@ -386,3 +386,13 @@ def test_a_source_that_nobody_afar_can_answer_is_the_last_reason() -> None:
     ring.faults.links._narrow.add(5)
     ring.faults.deafen(6, Reason.RECEIVE_DROP, ring.SENT)
     assert ring.why() == [Reason.SOURCE_GONE, Reason.RECEIVE_DROP, NOT_OURS]
+
+
+def test_of_a_mass_each_that_has_no_stamp_is_judged_by_its_own_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All routes lead to the link that failed, but the others left by another one, as their stamps tell."""
+    ring = Ring(400)
+    ring.flights.link[:400], ring.flights.low[:400] = 4, ring.place
+    ring.flights.link[398] = 0
+    monkeypatch.setattr(ring.faults.links, "ways", lambda asks: [3] * len(asks))
+    ring.fault(ring.SENT, ring.SENT)
+    assert ring.why() == [Reason.INTERFACE_DOWN if at == 398 else NOT_OURS for at in range(400)]

@@ -88,3 +88,26 @@ def test_a_clock_that_is_set_by_more_than_a_millisecond_is_told(wire: Wire, driv
         one.clock.stepped = stepped
         one.run(0.1)
         assert one.prober.facts().clock_steps == steps
+
+
+@pytest.mark.parametrize("address", ["10.1.0.1", "fd01::1"])
+def test_an_error_that_quotes_a_probe_is_not_taken_for_the_stamp_of_its_leaving(
+    wire: Wire, drive: Make, address: str
+) -> None:
+    one = drive([target(0, address)])
+
+    flights = one.prober._flights
+    told: list[int] = []
+
+    def react(echo: Echo) -> None:
+        for refused in (False, True):
+            if refused:
+                wire.refuse(echo, *{4: (3, 1, "10.9.9.9"), 6: (1, 0, "fd09::9")}[echo.family])
+            assert len(one.heard()) == 0
+            told.append(int(flights.tx_ns[flights.head - 1]))
+        wire.answer(echo)
+
+    samples = one.run(1, wire, react)
+    assert count(samples) == {"ANSWERED": 1}
+    assert told[::2] == told[1::2] == samples.sent_ns.tolist()
+    assert not samples.flags.any(), "by the kernel's stamps"
