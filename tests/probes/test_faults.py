@@ -14,7 +14,7 @@ from netsla.probes.faults import NOT_OURS, OwnFaults
 from netsla.probes.flight import Flights
 from netsla.probes.lane import address_words
 from netsla.probes.links import Fault
-from netsla.probes.netlink import Ask
+from netsla.probes.netlink import Ask, Neighbour
 from tests.probes.wiring import SPEC, Drive, Echo, Namespace, Wire, count, reasons, target
 
 pytestmark = pytest.mark.netns
@@ -396,3 +396,26 @@ def test_of_a_mass_each_that_has_no_stamp_is_judged_by_its_own_route(monkeypatch
     monkeypatch.setattr(ring.faults.links, "ways", lambda asks: [3] * len(asks))
     ring.fault(ring.SENT, ring.SENT)
     assert ring.why() == [Reason.INTERFACE_DOWN if at == 398 else NOT_OURS for at in range(400)]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "neighbour", "found"),
+    [
+        (False, Neighbour.TAKES, NOT_OURS),  # not every driver tells when a packet left
+        (True, Neighbour.TAKES, Reason.OTHER),
+        (True, Neighbour.UNKNOWN, Reason.BUFFER_FULL),
+        (True, Neighbour.SILENT, NOT_OURS),
+        (True, Neighbour.UNTOLD, NOT_OURS),
+    ],
+)
+def test_what_has_no_stamp_never_left_by_a_link_that_stamps(
+    monkeypatch: pytest.MonkeyPatch, *, stamps: bool, neighbour: Neighbour, found: int
+) -> None:
+    """The way of the second is unknown, and the third was refused."""
+    ring = Ring(3)
+    ring.flights.link[:3], ring.flights.low[:3] = 0, ring.place
+    ring.flights.link[500] = 3 if stamps else 0
+    ring.faults.refuse(np.array([2], np.int32), np.array([Reason.NO_ROUTE], np.uint16), ring.SENT)
+    monkeypatch.setattr(ring.faults.links, "ways", lambda asks: [0 if ask.target[0] == 1 else 3 for ask in asks])
+    monkeypatch.setattr(ring.faults.links, "neighbour", lambda _: neighbour)
+    assert ring.why() == [found, NOT_OURS, Reason.NO_ROUTE]
