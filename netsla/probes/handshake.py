@@ -17,10 +17,16 @@ from netsla.probes.sender import REASONS
 
 ESTABLISHED = (0, errno.ECONNRESET, errno.EPIPE)
 """How a connect() ends whose handshake was complete: well, or by an endpoint that hung up before we looked."""
-_INFO = struct.Struct("68xI28xI")  # of struct tcp_info, linux/tcp.h: tcpi_rtt in us, tcpi_total_retrans
-_SEGMENTS_IN = struct.Struct("140xI")  # tcpi_segs_in: that came to the socket since connect()
-_KEPT_BACK = bytes([2, 2])  # its beginning, tcpi_state and tcpi_ca_state: SYN_SENT, CWR
-_SYN_SENT = b"\2"  # tcpi_state
+SYN_SENT, CLOSED = 2, 7
+HALF_OPEN = (SYN_SENT, 3)
+"""tcpi_state of a handshake that waits, that failed; where both ends began, the second SYN is out."""
+KEPT_BACK = 2
+"""tcpi_ca_state of one that waits, and whose SYN a queue of our own host dropped: TCP calls that congestion.
+
+It is full, or its link is down. What a firewall of ours drops is not told so (see :mod:`netsla.probes.exits`).
+"""
+_INFO = struct.Struct("BB66xI28xI")  # of struct tcp_info: tcpi_state, _ca_state, _rtt in us, _total_retrans
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _SO_MEMINFO, _MEMINFO = 55, struct.Struct("8xI")  # SK_MEMINFO_WMEM_ALLOC: bytes of what is on its way out
 _DEFAULT_TTL = 64
 _IPV6_UNICAST_HOPS, _IPV6_TCLASS, _IPV6_RECVERR = 16, 67, 25
@@ -60,23 +66,26 @@ def configure(sock: socket.SocketType, spec: ProbeSpec, zone: str) -> None:
         sock.bind((number, 0, 0, scope_of(source_zone or zone)) if ":" in number else (number, 0))
 
 
-def measure(sock: socket.SocketType) -> tuple[int, int]:
-    """(RTT in ns by the kernel, 0 if it has none; SYNs beyond the first) of a finished handshake."""
-    rtt_us, again = _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))
-    return rtt_us * 1000, again
+def look(sock: socket.SocketType) -> tuple[int, int, int, int]:
+    """(tcpi_state, tcpi_ca_state, RTT in ns by the kernel or 0 if it has none, SYNs beyond the first)."""
+    state, congestion, rtt_us, again = _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))
+    return state, congestion, rtt_us * 1000, again
 
 
-def is_kept_back(sock: socket.SocketType) -> bool:
-    """Whether a queue of our own host dropped the SYN of a handshake that waits: TCP calls that congestion.
+def error_of(sock: socket.SocketType) -> int:
+    """The errno that a handshake ended with, 0 if it has not; told once."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
-    It is full, or its link is down. What a firewall of ours drops is not told so (see :mod:`netsla.probes.exits`).
-    """
-    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, len(_KEPT_BACK)) == _KEPT_BACK
+
+def hang_up(sock: socket.SocketType) -> None:
+    """End it here; a finished handshake with a reset, so that nothing stays in TIME_WAIT."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    sock.close()
 
 
 def is_waiting(sock: socket.SocketType) -> bool:
     """Whether a handshake is not decided yet."""
-    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == _SYN_SENT
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == SYN_SENT
 
 
 def keeps_nothing(sock: socket.SocketType) -> bool:
@@ -88,7 +97,7 @@ def keeps_nothing(sock: socket.SocketType) -> bool:
 def keeps_first(sock: socket.SocketType) -> bool:
     """Whether the first SYN still waits in the kernel. A later one is there for a moment each time that it is sent."""
     kept = not keeps_nothing(sock)
-    return kept and not _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))[1]
+    return kept and not look(sock)[3]
 
 
 def icmp_error(sock: socket.SocketType, code: int) -> int | None:
@@ -101,16 +110,6 @@ def icmp_error(sock: socket.SocketType, code: int) -> int | None:
         if (level, kind) in _ERRORS and error[4] in (EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6):
             return int(error[5]) << 8 | error[6]
     return None if code == errno.ECONNREFUSED else _ICMP_OF.get(code, 3 << 8)
-
-
-def nobody_spoke(sock: socket.SocketType) -> bool:
-    """Whether no segment came, so that an end which no ICMP error explains was not a reset's.
-
-    An ICMP error about the last handshake's final ACK is kept in a socket that is used again (`sk_err_soft`), and told
-    when the kernel itself gives up the next.
-    """
-    (segments,) = _SEGMENTS_IN.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SEGMENTS_IN.size))
-    return not segments
 
 
 def own_reason(code: int | None, spec: ProbeSpec) -> Reason:

@@ -26,8 +26,19 @@ from netsla.probes.audit import Audit, Clock
 from netsla.probes.channel import scope_of
 from netsla.probes.departures import Departure, Departures
 from netsla.probes.exits import Exits
-from netsla.probes.handshake import ESTABLISHED, icmp_error, is_kept_back, measure, nobody_spoke, own_reason
-from netsla.probes.lines import Lines
+from netsla.probes.handshake import (
+    CLOSED,
+    ESTABLISHED,
+    HALF_OPEN,
+    KEPT_BACK,
+    SYN_SENT,
+    configure,
+    error_of,
+    hang_up,
+    icmp_error,
+    look,
+    own_reason,
+)
 from netsla.probes.links import GRACE_NS
 from netsla.probes.prober import ProberFacts
 from netsla.probes.routes import Round, Route, rounds
@@ -43,6 +54,7 @@ _BATCH = 50  # handshakes that a tick should begin: within some 3 ms
 _SHORTEST_NS = 20 * MILLISECOND  # of a tick, as far as intervals allow it
 _ALONE = 300  # handshakes a second, up to which each is held against the host's counters by itself: 13 to 17 us
 _TRIES = 4  # of a SYN that may not have left
+_KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
 
 
@@ -57,7 +69,6 @@ class _Call:
     wall_ns: int
     over: bool = False
     doubted: bool = False  # it may not have left our own host
-    clean: bool = False  # it ended without an error of any kind
 
 
 _Record = tuple[int, int, int, int, int, int, int]  # the columns of Samples
@@ -73,8 +84,9 @@ class TcpProber:
         self._pending: tuple[list[Round], set[int], int] | None = None
         self._alone = True
         self._tick_ns = 100 * MILLISECOND
-        self._lines = Lines()
+        self._epoll = select.epoll()
         self._calls: dict[int, _Call] = {}  # by descriptor
+        self._heeded: set[int] = set()  # of these, whom we listen to
         self._waiting: defaultdict[int, deque[_Call]] = defaultdict(deque)  # by time limit, oldest first
         self._begun: list[_Call] = []  # in the tick before
         self._served: dict[int, int] = {}
@@ -114,7 +126,7 @@ class TcpProber:
             self._thread.join()
         for call in list(self._calls.values()):
             self._end(call)
-        self._lines.close()
+        self._epoll.close()
         self._departures.close()
         self._exits.close()
 
@@ -141,8 +153,8 @@ class TcpProber:
             self.step()
 
     def _listen_until(self, due: int) -> None:
-        """Hear who answers before the next tick: a reset has no other stamp than when we hear of it."""
-        while self._calls and (left := due - self._clock.mono()) > 2 * MILLISECOND:
+        """Hear before the next tick who is listened to: for some there is no other stamp than when we hear of it."""
+        while self._heeded and (left := due - self._clock.mono()) > 2 * MILLISECOND:
             self._hear(left // MILLISECOND - 1)  # the kernel counts these in milliseconds
         time.sleep(max(due - self._clock.mono(), 0) / 1e9)
 
@@ -158,8 +170,10 @@ class TcpProber:
         self._last_offset = offset
         self._departures.poll(mono)
         self._hear()
-        self._look_after()
+        for call in self._look():
+            self._heed(call)
         self._connect_due(mono)
+        self._begun = self._look()
         self._give_up(mono)
         self._audit.ticks += 1
 
@@ -169,19 +183,17 @@ class TcpProber:
             self._end(call)
         self._rounds, self._rows, self._tick_ns = some, rows, tick
         self._departures.keep(rows)
-        self._lines.reset(route for one in some for route in one.routes)
         intervals = {one.timetable.interval_ns for one in some}
         self._served = {interval: self._served.get(interval, -1) for interval in intervals}
 
     def _hear(self, wait_ms: int = 0) -> None:
-        events = self._lines.heard(wait_ms, len(self._calls)) if self._calls else []
+        events = self._epoll.poll(wait_ms / 1000, len(self._heeded)) if self._heeded else []
         mono = self._clock.mono()
         self._watch_ourselves(mono)
         for descriptor, event in events:
             call = self._calls.get(descriptor)
             if call is not None:
-                call.clean = event == select.EPOLLOUT
-                self._decide(call, 0 if call.clean else call.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+                self._decide(call, 0 if event == select.EPOLLOUT else error_of(call.sock))
 
     def _watch_ourselves(self, mono: int) -> None:
         """Whether we, or the whole host, stood still since we last listened."""
@@ -246,10 +258,15 @@ class TcpProber:
             if route.address is None:
                 self._tell(route, slot, wall, Outcome.UNMEASURED, detail=Reason.NAME_UNRESOLVED)
                 continue
+            sock = None
             try:
+                sock = socket.SocketType(route.family, _KIND)
+                if not route.plain:
+                    configure(sock, route.spec, route.zone)
                 where = (*route.address, 0, scope_of(route.zone)) if route.zone else route.address
-                sock = self._lines.take(route)
             except OSError as error:
+                if sock is not None:
+                    sock.close()
                 self._tell(route, slot, wall, Outcome.UNMEASURED, detail=own_reason(error.errno, route.spec))
                 continue
             call = _Call(route, slot, sock, mono, wall)
@@ -262,23 +279,42 @@ class TcpProber:
                 self._refuse(route, slot, wall, own_reason(code, route.spec))
                 self._end(call)
         for call in begun:
-            self._calls[self._lines.listen(call.sock)] = call
+            self._calls[call.sock.fileno()] = call
             self._waiting[call.route.spec.timeout_ns].append(call)
-        self._begun += begun
+            if call.route.spec.rst_is_up:
+                self._heed(call)
+        self._begun += begun  # looked at when all have begun, and at the next tick
         return begun
 
-    def _look_after(self) -> None:
-        """Of what began in the tick before: who is not answered yet may have been kept back by our own host.
+    def _heed(self, call: _Call) -> None:
+        """Listen to this one: we may have to time it."""
+        descriptor = call.sock.fileno()
+        if descriptor not in self._heeded:
+            self._heeded.add(descriptor)
+            self._epoll.register(descriptor, select.EPOLLOUT | select.EPOLLONESHOT)
 
-        That is seen until TCP sends again, a second after the first time.
+    def _look(self) -> list[_Call]:
+        """See who of the last that began is answered; returns who is not.
+
+        That our own host kept a SYN back is seen until TCP sends again, a second after the first time.
         """
-        begun, self._begun = self._begun, []
+        begun, self._begun, waiting = self._begun, [], []
         for call in begun:
-            if not call.over and is_kept_back(call.sock):
+            if call.over:
+                continue
+            state, keeping, rtt, again = look(call.sock)
+            if state == SYN_SENT and keeping == KEPT_BACK:
                 why = self._why([call])[0]
                 detail = Reason.BUFFER_FULL if why is None else why
                 self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=detail)
                 self._end(call)
+            elif state in HALF_OPEN:
+                waiting.append(call)
+            elif state == CLOSED:
+                self._decide(call, error_of(call.sock))
+            else:
+                self._established(call, rtt, again)
+        return waiting
 
     def _refuse(self, route: Route, slot: int, wall: int, reason: Reason) -> None:
         """Our own host would not send it."""
@@ -287,22 +323,23 @@ class TcpProber:
 
     def _decide(self, call: _Call, code: int) -> None:
         """The handshake ended: well, or with the error of the endpoint or the network."""
-        rtt, again = measure(call.sock)
+        _, _, rtt, again = look(call.sock)
         if code in ESTABLISHED or rtt:  # what an ICMP error says of a later packet takes no answer back
-            if call.doubted:
-                self._exits.mistrust(self._clock.mono())
-            if rtt and not again:
-                self._answered(call, rtt, 0, 0)
-            else:
-                self._answered_again(call, rtt, again)
-        elif code == errno.ETIMEDOUT:
+            self._established(call, rtt, again)
+            return
+        if code == errno.ETIMEDOUT:
             self._lose([call])
         else:
-            icmp = icmp_error(call.sock, code)
-            if icmp is None and nobody_spoke(call.sock):
-                self._lose([call])
-            else:
-                self._refused(call, code, icmp)
+            self._refused(call, code, icmp_error(call.sock, code))
+        self._end(call)
+
+    def _established(self, call: _Call, rtt: int, again: int) -> None:
+        if call.doubted:
+            self._exits.mistrust(self._clock.mono())
+        if rtt and not again:
+            self._answered(call, rtt, 0, 0)
+        else:
+            self._answered_again(call, rtt, again)
         self._end(call)
 
     def _refused(self, call: _Call, code: int, icmp: int | None) -> None:
@@ -340,8 +377,10 @@ class TcpProber:
 
     def _end(self, call: _Call) -> None:
         call.over = True
-        self._calls.pop(call.sock.fileno(), None)
-        self._lines.put_back(call.route, call.sock, clean=call.clean)
+        descriptor = call.sock.fileno()
+        self._calls.pop(descriptor, None)
+        self._heeded.discard(descriptor)  # epoll forgets a closed one by itself
+        hang_up(call.sock)
 
     def _give_up(self, mono: int) -> None:
         """Who is silent beyond the time limit is lost; the sweep runs after everything that arrived was heard."""
