@@ -153,7 +153,8 @@ class TcpProber:
             self.step()
 
     def _listen_until(self, due: int) -> None:
-        """Hear before the next tick who is listened to: for some there is no other stamp than when we hear of it."""
+        """See who has answered already, and hear until the next tick from those whom only we may be able to time."""
+        self._begun = self._look()
         while self._heeded and (left := due - self._clock.mono()) > 2 * MILLISECOND:
             self._hear(left // MILLISECOND - 1)  # the kernel counts these in milliseconds
         time.sleep(max(due - self._clock.mono(), 0) / 1e9)
@@ -173,7 +174,6 @@ class TcpProber:
         for call in self._look():
             self._heed(call)
         self._connect_due(mono)
-        self._begun = self._look()
         self._give_up(mono)
         self._audit.ticks += 1
 
@@ -283,7 +283,7 @@ class TcpProber:
             self._waiting[call.route.spec.timeout_ns].append(call)
             if call.route.spec.rst_is_up:
                 self._heed(call)
-        self._begun += begun  # looked at when all have begun, and at the next tick
+        self._begun += begun
         return begun
 
     def _heed(self, call: _Call) -> None:
@@ -294,7 +294,7 @@ class TcpProber:
             self._epoll.register(descriptor, select.EPOLLOUT | select.EPOLLONESHOT)
 
     def _look(self) -> list[_Call]:
-        """See who of the last that began is answered; returns who is not.
+        """See who of those that began is answered; returns who is not.
 
         That our own host kept a SYN back is seen until TCP sends again, a second after the first time.
         """

@@ -143,7 +143,7 @@ def test_an_answer_to_a_later_syn_is_not_lost_where_the_first_met_a_dead_link(
     namespace: Namespace, veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handshake succeeds in the end, beyond its time limit, since the link was down when it began."""
-    monkeypatch.setattr("netsla.probes.tcp.is_kept_back", lambda _: False)  # as where the driver drops it
+    monkeypatch.setattr("netsla.probes.tcp.KEPT_BACK", -1)  # as where the driver drops it
     veth.ip("addr", "add", "10.40.0.254/24", "dev", "far")
     veth.ip("addr", "add", "10.1.0.1/32", "dev", "far")
     with veth.entered():
@@ -257,10 +257,9 @@ def test_where_nobody_is_asked_for_an_address_no_table_is_full(
     ],
 )
 def test_an_error_that_our_own_host_may_have_made_is_doubted_while_its_links_fail(
-    veth: Namespace, calls: Make, monkeypatch: pytest.MonkeyPatch, *, code: int, failed: bool, outcome: str
+    veth: Namespace, calls: Make, *, code: int, failed: bool, outcome: str
 ) -> None:
     """EHOSTUNREACH: of a router afar, or of our own stack, whose neighbour did not tell its address."""
-    monkeypatch.setattr("netsla.probes.tcp.nobody_spoke", lambda _: False)  # it was a reset
     one = calls(BOTH)
     one.run(400)
     departures = one.prober._departures

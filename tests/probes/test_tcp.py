@@ -1,4 +1,3 @@
-import errno
 import json
 import resource
 import select
@@ -262,17 +261,51 @@ def test_what_is_said_of_a_later_packet_takes_no_answer_back() -> None:
     assert 0 < samples.rtt_ns[0] < 5 * MILLISECOND
 
 
-def test_an_end_of_which_nobody_told_is_no_reset(silence: Silence) -> None:
-    """It is what is left of an error about the socket's last handshake: see `nobody_spoke`."""
-    prober = TcpProber(clock := HandClock())
-    prober.load([target(silence.port, rst_is_up=True)])
+def test_no_handshake_tells_what_the_next_will_say(listener: socket.socket) -> None:
+    """Who knows a SYN's sequence number beforehand answers it unseen, and hides loss, or shortens an RTT."""
+    port = listener.getsockname()[1]
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as ear:
+        ear.bind(("lo", 0x0800))
+        ear.settimeout(5)
+        samples = drive(target(port), seconds=6)
+        numbers: list[int] = []
+        while len(numbers) < 5:
+            packet = ear.recv(2048)
+            if packet[9] == socket.IPPROTO_TCP and packet[22:24] == port.to_bytes(2, "big") and packet[33] == 2:
+                numbers.append(int.from_bytes(packet[24:28], "big"))
+    assert set(samples.outcome.tolist()) == {Outcome.ANSWERED}
+    steps = np.diff(numbers) % 2**32
+    assert ((steps > 1 << 24) & (steps < 2**32 - (1 << 24))).any(), "a socket that is used again goes on by its window"
+
+
+@pytest.mark.parametrize("rst_is_up", [False, True])
+def test_only_what_waits_is_listened_to_and_what_we_must_time(silence: Silence, *, rst_is_up: bool) -> None:
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober.load([target(silence.port, rst_is_up=rst_is_up)])
     while not prober._calls:
         prober.step()
         clock.now += 20 * MILLISECOND
-    (call,) = prober._calls.values()
-    prober._decide(call, errno.ECONNREFUSED)
+    assert prober._heeded == (set(prober._calls) if rst_is_up else set())
+    prober.step()
+    assert prober._heeded == set(prober._calls)
+    clock.now += SECOND
+    prober.step()
+    assert not prober._heeded & {call.sock.fileno() for call in prober._calls.values() if not call.route.spec.rst_is_up}
     prober.stop()
-    assert Samples.join(prober.drain()).outcome.tolist() == [Outcome.LOST]
+
+
+def test_who_answers_at_once_is_let_go_before_the_next_tick(listener: socket.socket) -> None:
+    clock = HandClock()
+    prober = TcpProber(clock)
+    prober.load([target(listener.getsockname()[1])])
+    while not prober._calls:
+        prober.step()
+        clock.now += 20 * MILLISECOND
+    prober._listen_until(clock.now)
+    assert prober._calls == {}
+    assert Samples.join(prober.drain()).outcome.tolist() == [Outcome.ANSWERED]
+    prober.stop()
 
 
 def test_an_answer_is_one_however_late_we_look(listener: socket.socket) -> None:
@@ -308,14 +341,14 @@ def test_the_time_limit_is_right_to_the_nanosecond(
 ) -> None:
     """By the kernel's figure, however early we look."""
     limit = 900 * MILLISECOND + over
-    monkeypatch.setattr("netsla.probes.tcp.measure", lambda _: (limit, 0))
+    monkeypatch.setattr("netsla.probes.tcp.look", lambda _: (1, 0, limit, 0))
     samples = drive(target(listener.getsockname()[1], interval_ns=60 * SECOND), seconds=61)
     assert samples.outcome.tolist() == outcomes
     assert samples.rtt_ns[-1] == limit
 
 
 def test_an_answer_to_a_later_syn_says_so(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsla.probes.tcp.measure", lambda _: (5 * MILLISECOND, 2))
+    monkeypatch.setattr("netsla.probes.tcp.look", lambda _: (1, 0, 5 * MILLISECOND, 2))
     samples = drive(target(listener.getsockname()[1]))
     assert (samples.outcome[0], samples.detail[0], samples.flags[0]) == (
         Outcome.ANSWERED,
@@ -349,7 +382,7 @@ class AtOnce(socket.SocketType):
 def test_what_ends_within_connect_is_decided_alike(
     monkeypatch: pytest.MonkeyPatch, *, answered: bool, outcome: int
 ) -> None:
-    monkeypatch.setattr("netsla.probes.lines.socket.SocketType", AtOnce)
+    monkeypatch.setattr("netsla.probes.tcp.socket.SocketType", AtOnce)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if answered:
