@@ -11,9 +11,9 @@ from netsla.probes.handshake import is_plain
 from netsla.probes.schedule import Timetable
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Route:
-    """One target, ready to connect; each is itself, whatever another one is like."""
+    """One target, ready to connect."""
 
     row: int
     spec: ProbeSpec

@@ -154,7 +154,7 @@ class TcpProber:
 
     def _listen_until(self, due: int) -> None:
         """See who has answered already, and hear until the next tick from those whom only we may be able to time."""
-        self._begun = self._look()
+        self._begun = self._look(last=False)
         while self._heeded and (left := due - self._clock.mono()) > 2 * MILLISECOND:
             self._hear(left // MILLISECOND - 1)  # the kernel counts these in milliseconds
         time.sleep(max(due - self._clock.mono(), 0) / 1e9)
@@ -171,7 +171,7 @@ class TcpProber:
         self._last_offset = offset
         self._departures.poll(mono)
         self._hear()
-        for call in self._look():
+        for call in self._look(last=True):
             self._heed(call)
         self._connect_due(mono)
         self._give_up(mono)
@@ -293,17 +293,18 @@ class TcpProber:
             self._heeded.add(descriptor)
             self._epoll.register(descriptor, select.EPOLLOUT | select.EPOLLONESHOT)
 
-    def _look(self) -> list[_Call]:
+    def _look(self, *, last: bool) -> list[_Call]:
         """See who of those that began is answered; returns who is not.
 
-        That our own host kept a SYN back is seen until TCP sends again, a second after the first time.
+        Who is not by the next tick may have been kept back by our own host: TCP tells of it until it sends again, a
+        second after the first time.
         """
         begun, self._begun, waiting = self._begun, [], []
         for call in begun:
             if call.over:
                 continue
             state, keeping, rtt, again = look(call.sock)
-            if state == SYN_SENT and keeping == KEPT_BACK:
+            if last and state == SYN_SENT and keeping == KEPT_BACK:
                 why = self._why([call])[0]
                 detail = Reason.BUFFER_FULL if why is None else why
                 self._tell(call.route, call.slot, call.wall_ns, Outcome.UNMEASURED, detail=detail)
