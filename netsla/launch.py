@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import socket
 import sys
 import time
@@ -67,4 +68,10 @@ def _set_up_process() -> None:
     form = f"{CLEAR_LINE * sys.stderr.isatty()}%(levelname)s %(message)s"
     logging.basicConfig(format=form, level=logging.INFO, stream=sys.stderr)
     sys.setswitchinterval(_SWITCH_S)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)  # until the agent listens to them: there is nothing yet that could be lost
     gc.disable()  # what is made now stays: looking through it again and again holds every thread
+
+
+def _end(_number: int, _frame: object) -> None:
+    sys.exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import subprocess
 import sys
 import time
@@ -34,7 +35,10 @@ LATER = ("asyncio", "sqlite3", "ssl", "aiohttp", "dns", "netsla.sla.engine", "ne
 def _process() -> Iterator[None]:
     """What a launch sets for the whole process is set back."""
     switch = sys.getswitchinterval()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     gc.enable()
     sys.setswitchinterval(switch)
 
@@ -102,3 +106,17 @@ def test_nothing_is_imported_that_the_first_probe_can_do_without() -> None:
     asked = f"import netsla.launch, sys; print([name for name in {LATER!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_before_the_first_probe_is_orderly(number: signal.Signals) -> None:
+    """As by a service manager that stops what it has just started, while a large configuration is read."""
+    code = f"""
+import os
+from pathlib import Path
+from netsla import config, launch
+config.load = lambda _: os.kill(os.getpid(), {int(number)})
+launch.launch(Path("netsla.yaml"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
