@@ -242,16 +242,22 @@ def test_the_last_hour_is_shown_while_the_past_is_read_back(tmp_path: Path) -> N
     kill(again)
 
 
-def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -> None:
-    history, drive, _ = begin(tmp_path)
+def after_an_outage(folder: Path, seconds: int) -> tuple[History, Drive]:
+    """Begun anew on the record of a minute that was well, of so many seconds in which all was lost, and of a minute."""
+    history, drive, _ = begin(folder)
     live(history, drive, 60)
-    for _ in range(120):
+    for _ in range(seconds):
         drive.second(Outcome.LOST)
         history.keep(drive.engine.step(drive.now), drive.engine, drive.now)
     live(history, drive, 60)
     history.close()
-    again = History(tmp_path)
+    again = History(folder)
     again.start({})
+    return again, drive
+
+
+def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -> None:
+    again, drive = after_an_outage(tmp_path, 120)
     fleet = Drive(PLAN, drive.now).fleet
     again.adopt(fleet)
     again.wait(fleet)
@@ -265,15 +271,7 @@ def test_the_last_hour_is_shown_without_reading_down_time_back(tmp_path: Path) -
 
 def test_the_past_is_read_back_in_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Down time, too: each look would read all names again."""
-    history, drive, _ = begin(tmp_path)
-    live(history, drive, 60)
-    for _ in range(180):
-        drive.second(Outcome.LOST)
-        history.keep(drive.engine.step(drive.now), drive.engine, drive.now)
-    live(history, drive, 60)
-    history.close()
-    again = History(tmp_path)
-    again.start({})
+    again, drive = after_an_outage(tmp_path, 180)
     after = Drive(PLAN, drive.now, again.read_cell, again.read_rows)
     again.adopt(after.fleet)
     looks = Mock(wraps=again.ledger.archive.open)
@@ -285,15 +283,7 @@ def test_the_past_is_read_back_in_one_look(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_has_left_the_last_hour_by_now_is_not_read_to_be_shown(tmp_path: Path) -> None:
-    history, drive, _ = begin(tmp_path)
-    live(history, drive, 60)
-    for _ in range(120):
-        drive.second(Outcome.LOST)
-        history.keep(drive.engine.step(drive.now), drive.engine, drive.now)
-    live(history, drive, 60)
-    history.close()
-    again = History(tmp_path)
-    again.start({})
+    again, drive = after_an_outage(tmp_path, 120)
     late = drive.now + 58 * MINUTE
     after = Drive(PLAN, late, again.read_cell, again.read_rows)
     again.adopt(after.fleet)
